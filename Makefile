@@ -1,0 +1,34 @@
+# Every target sets itself up: the virtual environment follows pyproject.toml and constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+EXTRAS ?= mic,camera,hub,grafana,dev
+
+.PHONY: setup demo test check format bench soak clean
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	touch $@
+
+setup: .venv/.ready
+
+demo: setup
+	$(BIN)/tocsin demo $(ARGS)
+
+test: setup
+	$(BIN)/pytest $(ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/checks/file_length.py
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build artifacts

@@ -1,0 +1,1 @@
+"""The hub: takes in detections, fuses them into located and explained incidents, asks a human, then dispatches."""

@@ -1,0 +1,1 @@
+"""The console: live map, queue, one incident with its evidence, decide."""

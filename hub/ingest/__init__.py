@@ -1,0 +1,1 @@
+"""What comes in: HTTP, WebSocket, MQTT and foreign sensors become validated, authenticated, lawful messages."""

@@ -1,0 +1,1 @@
+"""Profiles, red lines, gate, audit log, DPIA and public register."""

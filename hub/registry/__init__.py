@@ -1,0 +1,1 @@
+"""Sensors, sites, enrolment, credentials, health."""

@@ -1,0 +1,1 @@
+"""Relational state: incidents, decisions, outbox, registry; SQLite embedded, PostgreSQL for several hubs."""

@@ -1,0 +1,1 @@
+"""The acoustic model: network, features, training, evaluation, export, the weights and their cards."""

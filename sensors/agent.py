@@ -1,0 +1,1 @@
+"""Source -> analyser -> spool -> uplink: the loop that every agent shares."""

@@ -1,0 +1,1 @@
+"""Capture time to UTC, with its uncertainty."""

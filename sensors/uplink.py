@@ -1,0 +1,1 @@
+"""Signed batches to the hub, with back-off."""
