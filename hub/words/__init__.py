@@ -1,7 +1,7 @@
 """What the product says to people, in French and English, side by side in one TOML file an area.
 
-An entry is `[key]` with `en` and `fr`, each a `str.format` template. A sentence is looked up at the edge, never stored, so that
-one record speaks to each reader in his language.
+An entry is `[key]` with `en` and `fr`, each a `str.format` template. A sentence is looked up at the edge, never stored,
+so that one record speaks to each reader in his language.
 """
 
 from __future__ import annotations
