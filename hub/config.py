@@ -1,0 +1,243 @@
+"""The hub's configuration: one TOML file, small value objects, errors that name the line and the mend.
+
+```toml
+data_dir = "/var/lib/tocsin"
+language = "fr"
+
+[site]
+name = "Saint-Étienne"
+latitude = 45.4397
+longitude = 4.3872
+
+[policy]
+profile = "statistics-only"
+```
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from hub.sinks.endpoints import Endpoint
+
+Profile = Literal["statistics-only", "noise-levels", "fr-2023-380", "authorised", "lab"]
+
+
+class Http(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the hub listens; loopback unless said otherwise. TLS here, or at a proxy in front."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8400
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    public_url: str | None = None
+    """The address under which people and sensors reach the hub, where a proxy stands in front."""
+
+
+class SiteConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The place that the hub watches: the centre of the map."""
+
+    name: str = "Tocsin"
+    latitude: Annotated[float, Meta(ge=-90.0, le=90.0)] = 45.4397
+    longitude: Annotated[float, Meta(ge=-180.0, le=180.0)] = 4.3872
+
+
+class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The legal profile and what it needs; the mode is computed from it, never typed. A bare install does statistics."""
+
+    profile: Profile = "statistics-only"
+    responsible_person: str = ""
+    start: str = ""
+    """ISO 8601 date from which the profile's basis holds."""
+    end: str = ""
+
+
+class FusionConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What fusion can't know by itself."""
+
+    temperature_c: Annotated[float, Meta(ge=-50.0, le=60.0)] = 15.0
+    """Air temperature; 10 degrees off shift a place by about 2 % of its distance differences."""
+
+
+class InfluxConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """InfluxDB 1.8, 2.x or 3 Core; nothing is written while `url` is empty."""
+
+    url: str = ""
+    token: str = ""
+    token_file: Path | None = None
+    org: str = "tocsin"
+    bucket: str = "tocsin"
+
+
+class MapConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Background of the map; without tiles the overlays stand on a plain ground."""
+
+    tiles_url: str | None = None
+    attribution: str = ""
+
+
+class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything a hub is told; every field has a sane default."""
+
+    data_dir: Path = Path("tocsin-data")
+    state_url: str = ""
+    """SQLAlchemy URL of the state; empty means SQLite in `data_dir`."""
+    language: Literal["fr", "en"] = "fr"
+    time_zone: str = "Europe/Paris"
+    http: Http = Http()
+    site: SiteConfig = SiteConfig()
+    policy: PolicyConfig = PolicyConfig()
+    fusion: FusionConfig = FusionConfig()
+    influxdb: InfluxConfig = InfluxConfig()
+    map: MapConfig = MapConfig()
+    webhooks: tuple[Endpoint, ...] = ()
+    open_console: bool = False
+    """A visitor on loopback is the demo operator without signing in; only the `lab` profile on loopback may."""
+
+    @property
+    def database_url(self) -> str:
+        """The state's SQLAlchemy URL."""
+        return self.state_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'state.sqlite'}"
+
+    @property
+    def exercise(self) -> bool:
+        """True where everything is an exercise: the `lab` profile."""
+        return self.policy.profile == "lab"
+
+
+class ConfigError(Exception):
+    """A configuration that can't be used: file, line where known, what is wrong, and the mend."""
+
+    def __init__(self, path: Path, line: int | None, what: str, mend: str = "") -> None:
+        self.path = path
+        self.line = line
+        self.what = what
+        self.mend = mend
+        where = f"{path}:{line}" if line else str(path)
+        super().__init__(f"{where}: {what}" + (f" {mend}" if mend else ""))
+
+
+_HEADER: Final = re.compile(r"^\s*(\[\[?)\s*([A-Za-z0-9_.\-\"]+)\s*\]\]?")
+_KEY: Final = re.compile(r"^\s*\"?([A-Za-z0-9_-]+)\"?\s*=")
+
+
+def lines_of_keys(text: str) -> dict[str, int]:
+    """Line number (from 1) of each key and table of a TOML text, by msgspec's path (`$.http.port`, `$.webhooks[0].url`)."""
+    lines: dict[str, int] = {"$": 1}
+    table = "$"
+    arrays: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            name = header[2].replace('"', "")
+            table = f"$.{name}"
+            if header[1] == "[[":
+                arrays[name] = arrays.get(name, -1) + 1
+                table = f"$.{name}[{arrays[name]}]"
+            lines[table] = number
+        elif key := _KEY.match(line):
+            lines[f"{table}.{key[1]}"] = number
+    return lines
+
+
+def _closest_line(lines: dict[str, int], path: str) -> int | None:
+    while path:
+        if path in lines:
+            return lines[path]
+        cut = max(path.rfind("."), path.rfind("["))
+        path = path[:cut] if cut > 0 else ""
+    return None
+
+
+def _fields_at(path: str) -> list[str]:
+    """Names that may stand at msgspec path `path` of the configuration."""
+    kind: Any = HubConfig
+    for name in re.findall(r"[A-Za-z_]\w*", path):
+        hints = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        kind = hints.get(name)
+        for inner in getattr(kind, "__args__", ()):
+            if isinstance(inner, type) and issubclass(inner, Struct):
+                kind = inner
+        if not (isinstance(kind, type) and issubclass(kind, Struct)):
+            return []
+    return [field.encode_name for field in msgspec.structs.fields(kind)]
+
+
+def _explain(error: msgspec.ValidationError, path: Path, text: str) -> ConfigError:
+    message = str(error)
+    what, _, where = message.partition(" - at `")
+    where = where.rstrip("`") or "$"
+    mend = ""
+    if unknown := re.search(r"unknown field `([^`]+)`", what):
+        fields = _fields_at(where)
+        close = difflib.get_close_matches(unknown[1], fields, n=1)
+        mend = f"Did you mean `{close[0]}`?" if close else f"Known here: {', '.join(fields)}."
+        where = f"{where}.{unknown[1]}"
+        what = f"`{where.removeprefix('$.')}` is not known."
+    else:
+        what = f"`{where.removeprefix('$.')}`: {what[:1].lower()}{what[1:]}."
+    return ConfigError(path, _closest_line(lines_of_keys(text), where), what, mend)
+
+
+def parse_config(text: str, path: Path) -> HubConfig:
+    """The configuration in `text`; `path` only names it in errors. Raises ConfigError."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"at line (\d+)", str(error))
+        raise ConfigError(path, int(found[1]) if found else None, f"not valid TOML: {error}.") from error
+    try:
+        config = msgspec.convert(raw, HubConfig, dec_hook=_path_hook)
+    except msgspec.ValidationError as error:
+        raise _explain(error, path, text) from error
+    _check(config, path, text)
+    return config
+
+
+def _path_hook(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError(f"expected {kind.__name__}")
+
+
+def _check(config: HubConfig, path: Path, text: str) -> None:
+    """What types can't say."""
+    lines = lines_of_keys(text)
+    if config.time_zone not in zoneinfo.available_timezones():
+        close = difflib.get_close_matches(config.time_zone, sorted(zoneinfo.available_timezones()), n=1)
+        mend = f"Did you mean {close[0]}?" if close else 'Give one such as "Europe/Paris".'
+        raise ConfigError(path, lines.get("$.time_zone"), f"`time_zone`: {config.time_zone!r} is not known.", mend)
+    if (config.http.tls_certificate is None) != (config.http.tls_key is None):
+        raise ConfigError(path, _closest_line(lines, "$.http"), "TLS needs both `tls_certificate` and `tls_key`.")
+    if config.open_console and (config.policy.profile != "lab" or config.http.host not in {"127.0.0.1", "::1"}):
+        raise ConfigError(
+            path,
+            lines.get("$.open_console"),
+            "`open_console` lets a visitor decide without signing in.",
+            'It needs `policy.profile = "lab"` and `http.host = "127.0.0.1"`.',
+        )
+    names = [endpoint.name for endpoint in config.webhooks]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            line = _closest_line(lines, f"$.webhooks[{index}].name")
+            raise ConfigError(path, line, f"two webhooks are named {name!r}.", "Give each its own name.")
+
+
+def load_config(path: Path | None) -> HubConfig:
+    """Read the configuration file; without one, the defaults. Raises ConfigError."""
+    if path is None:
+        return HubConfig()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(path, None, "no such file.", "`tocsin hub --help` shows an example.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path, None, f"can't be read: {error}.") from error
+    return parse_config(text, path)
