@@ -51,7 +51,7 @@ class SiteConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """The legal profile and what it needs; the mode is computed from it, never typed. A bare install does statistics."""
+    """The legal profile and what it needs; the mode is computed, never typed. A bare install does statistics."""
 
     profile: Profile = "statistics-only"
     responsible_person: str = ""
@@ -130,7 +130,7 @@ _KEY: Final = re.compile(r"^\s*\"?([A-Za-z0-9_-]+)\"?\s*=")
 
 
 def lines_of_keys(text: str) -> dict[str, int]:
-    """Line number (from 1) of each key and table of a TOML text, by msgspec's path (`$.http.port`, `$.webhooks[0].url`)."""
+    """Line (from 1) of each key and table of a TOML text, by msgspec's path (`$.http.port`, `$.webhooks[0].url`)."""
     lines: dict[str, int] = {"$": 1}
     table = "$"
     arrays: dict[str, int] = {}

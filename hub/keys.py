@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from hub.sinks.outbox import OutboxWorker
     from hub.store import Store
 
-CONFIG: Final = web.AppKey["HubConfig"]("config")
-ENGINE: Final = web.AppKey["AsyncEngine"]("engine")
-LOG: Final = web.AppKey["EventLog"]("log")
-REGISTRY: Final = web.AppKey["Registry"]("registry")
-STORE: Final = web.AppKey["Store"]("store")
-GATE: Final = web.AppKey["Gate"]("gate")
-RUNNER: Final = web.AppKey["FusionRunner"]("runner")
-OUTBOX: Final = web.AppKey["OutboxWorker"]("outbox")
-BROADCASTER: Final = web.AppKey["Broadcaster"]("broadcaster")
+CONFIG: Final[web.AppKey[HubConfig]] = web.AppKey("config")
+ENGINE: Final[web.AppKey[AsyncEngine]] = web.AppKey("engine")
+LOG: Final[web.AppKey[EventLog]] = web.AppKey("log")
+REGISTRY: Final[web.AppKey[Registry]] = web.AppKey("registry")
+STORE: Final[web.AppKey[Store]] = web.AppKey("store")
+GATE: Final[web.AppKey[Gate]] = web.AppKey("gate")
+RUNNER: Final[web.AppKey[FusionRunner]] = web.AppKey("runner")
+OUTBOX: Final[web.AppKey[OutboxWorker]] = web.AppKey("outbox")
+BROADCASTER: Final[web.AppKey[Broadcaster]] = web.AppKey("broadcaster")

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's own word
-    """One refused request: HTTP status, stable code, what happened and what to do; extra members go into the document."""
+    """One refused request: HTTP status, stable code, what happened and what to do; `extra` joins the document."""
 
     def __init__(
         self, status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **extra: Any

@@ -11,8 +11,9 @@ from msgspec import Meta, Struct
 class Endpoint(Struct, frozen=True, forbid_unknown_fields=True):
     """One receiver of dispatches, with its secrets, its filters and its limits.
 
-    `exercise` endpoints get exercises and nothing else; the others never get one. `secret` (`whsec_` + base64) signs with
-    HMAC-SHA256 (`v1`), `signing_key` (`whsk_` + base64) with Ed25519 (`v1a`); `old_secrets` sign beside it in a rotation.
+    `exercise` endpoints get exercises and nothing else; the others never get one. `secret` (`whsec_` + base64) signs
+    with HMAC-SHA256 (`v1`), `signing_key` (`whsk_` + base64) with Ed25519 (`v1a`); `old_secrets` sign beside it in a
+    rotation.
     """
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
