@@ -9,6 +9,7 @@ from aiohttp import web
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from hub.access.accounts import Accounts
     from hub.api.broadcast import Broadcaster
     from hub.config import HubConfig
     from hub.log import EventLog
@@ -27,3 +28,4 @@ GATE: Final[web.AppKey[Gate]] = web.AppKey("gate")
 RUNNER: Final[web.AppKey[FusionRunner]] = web.AppKey("runner")
 OUTBOX: Final[web.AppKey[OutboxWorker]] = web.AppKey("outbox")
 BROADCASTER: Final[web.AppKey[Broadcaster]] = web.AppKey("broadcaster")
+ACCOUNTS: Final[web.AppKey[Accounts]] = web.AppKey("accounts")

@@ -30,7 +30,7 @@ class Speaker(Protocol):
 FR_2023_380_VIDEO: Final = frozenset(
     {"abandoned_object", "wrong_way", "intrusion", "person_down", "crowd_movement", "crowd_density", "fire"}
 )
-"""Those of the decree's eight classes (2023-828 art. 3) that this vocabulary can name; weapons are not detected here."""
+"""Those of the eight classes of decree 2023-828 art. 3 that this vocabulary names; weapons are not detected here."""
 
 
 class Gate:

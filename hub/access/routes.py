@@ -1,0 +1,129 @@
+"""Signing in and out, the first administrator, and the list of people."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from hub.access.accounts import SESSION_LIFE_US, Person, Role
+from hub.access.guard import COOKIE, now_us
+from hub.keys import ACCOUNTS, CONFIG
+from hub.problem import Problem
+
+T = TypeVar("T")
+Name = Annotated[str, Meta(min_length=2, max_length=80, pattern=r"^\S(.*\S)?$")]
+Password = Annotated[str, Meta(max_length=1_024)]
+
+
+class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Name and password."""
+
+    name: Name
+    password: Password
+
+
+class Setup(Struct, frozen=True, forbid_unknown_fields=True):
+    """The one-time code printed at the first start, with the first administrator's name and password."""
+
+    code: Annotated[str, Meta(max_length=64)]
+    name: Name
+    password: Password
+
+
+class NewPerson(Struct, frozen=True, forbid_unknown_fields=True):
+    """An account to make."""
+
+    name: Name
+    role: Role
+    password: Password
+
+
+async def read_json(request: web.Request, kind: type[T]) -> T:
+    """The request's JSON body as `kind`; a Problem that says what is wrong otherwise."""
+    body = await request.read()
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise Problem(422, "body_invalid", f"The body is not what this address takes: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Problem(400, "body_not_json", "The body is not JSON.") from None
+
+
+def json_response(data: Any, status: int = 200) -> web.Response:
+    """`data` as JSON."""
+    return web.Response(status=status, body=msgspec.json.encode(data), content_type="application/json")
+
+
+def _with_cookie(request: web.Request, person: Person, token: str) -> web.Response:
+    response = json_response({"person": person})
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=SESSION_LIFE_US // 1_000_000,
+        httponly=True,
+        samesite="Strict",
+        secure=request.secure or (request.app[CONFIG].http.public_url or "").startswith("https://"),
+        path="/",
+    )
+    return response
+
+
+async def sign_in(request: web.Request) -> web.Response:
+    """`POST /api/v1/session`."""
+    wanted = await read_json(request, SignIn)
+    accounts = request.app[ACCOUNTS]
+    token = await accounts.sign_in(wanted.name, wanted.password, now_us())
+    person = await accounts.session(token, now_us())
+    if person is None:
+        raise Problem(401, "sign_in_refused", "The account was closed at this moment.")
+    return _with_cookie(request, person, token)
+
+
+async def sign_out(request: web.Request) -> web.Response:
+    """`DELETE /api/v1/session`."""
+    if token := request.cookies.get(COOKIE):
+        await request.app[ACCOUNTS].sign_out(token)
+    response = web.Response(status=204)
+    response.del_cookie(COOKIE, path="/")
+    return response
+
+
+async def setup(request: web.Request) -> web.Response:
+    """`POST /api/v1/setup`: the first administrator."""
+    wanted = await read_json(request, Setup)
+    accounts = request.app[ACCOUNTS]
+    person = await accounts.create_first(wanted.code, wanted.name, wanted.password, now_us())
+    return _with_cookie(request, person, await accounts.sign_in(wanted.name, wanted.password, now_us()))
+
+
+async def list_people(request: web.Request) -> web.Response:
+    """`GET /api/v1/people`."""
+    return json_response({"people": await request.app[ACCOUNTS].people()})
+
+
+async def add_person(request: web.Request) -> web.Response:
+    """`POST /api/v1/people`."""
+    wanted = await read_json(request, NewPerson)
+    person = await request.app[ACCOUNTS].create(wanted.name, wanted.role, wanted.password, now_us())
+    return json_response({"person": person}, status=201)
+
+
+async def close_person(request: web.Request) -> web.Response:
+    """`DELETE /api/v1/people/{name}`."""
+    name = request.match_info["name"]
+    if not await request.app[ACCOUNTS].disable(name, now_us()):
+        raise Problem(404, "person_unknown", f"There is no account named {name!r}.")
+    return web.Response(status=204)
+
+
+def add_routes(app: web.Application) -> None:
+    """Put the addresses of this module on the application."""
+    app.router.add_post("/api/v1/session", sign_in)
+    app.router.add_delete("/api/v1/session", sign_out)
+    app.router.add_post("/api/v1/setup", setup)
+    app.router.add_get("/api/v1/people", list_people)
+    app.router.add_post("/api/v1/people", add_person)
+    app.router.add_delete("/api/v1/people/{name}", close_person)

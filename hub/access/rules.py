@@ -1,0 +1,73 @@
+"""Who may use which route: one table, checked at every request and complete at start.
+
+A route of the application that is not listed here stops the hub from starting, so that a new route can't be open by
+accident.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+PUBLIC: Final = "public"
+"""Anyone: pages and health; nothing operational is in the answer."""
+SENSOR: Final = "sensor"
+"""A sensor's own signature or token decides, inside the handler."""
+SIGNED: Final = "signed"
+"""A signature of a known dispatch endpoint decides, inside the handler."""
+
+_READ: Final = frozenset({"operator", "supervisor", "technician", "auditor", "administrator"})
+_DECIDE: Final = frozenset({"operator", "supervisor"})
+_ADMINISTER: Final = frozenset({"administrator"})
+_TECHNICIAN: Final = frozenset({"technician", "administrator"})
+
+Rule = str | frozenset[str]
+
+RULES: Final[dict[tuple[str, str], Rule]] = {
+    ("GET", "/healthz"): PUBLIC,
+    ("GET", "/readyz"): PUBLIC,
+    ("GET", "/metrics"): PUBLIC,
+    ("GET", "/api/v1/status"): PUBLIC,
+    ("POST", "/api/v1/session"): PUBLIC,
+    ("DELETE", "/api/v1/session"): PUBLIC,
+    ("POST", "/api/v1/setup"): PUBLIC,
+    ("POST", "/api/v1/enrol"): SENSOR,
+    ("POST", "/api/v1/ingest"): SENSOR,
+    ("GET", "/api/v1/stream"): SENSOR,
+    ("GET", "/api/v1/lease"): SENSOR,
+    ("POST", "/api/v1/rotate"): SENSOR,
+    ("POST", "/api/v1/outcomes"): SIGNED,
+    ("GET", "/api/v1/events"): _READ,
+    ("GET", "/api/v1/sensors"): _READ,
+    ("GET", "/api/v1/sensors.geojson"): _READ,
+    ("GET", "/api/v1/incidents"): _READ,
+    ("GET", "/api/v1/incidents.geojson"): _READ,
+    ("GET", "/api/v1/incidents/{id}"): _READ,
+    ("POST", "/api/v1/incidents/{id}/decisions"): _DECIDE,
+    ("GET", "/api/v1/people"): _ADMINISTER,
+    ("POST", "/api/v1/people"): _ADMINISTER,
+    ("DELETE", "/api/v1/people/{name}"): _ADMINISTER,
+}
+
+
+def rule_of(method: str, path: str) -> Rule | None:
+    """The rule of a route by its method and its path as registered; None where there is none."""
+    return RULES.get(("GET" if method == "HEAD" else method, path))
+
+
+def check_complete(app: web.Application) -> None:
+    """Raise where a route has no rule."""
+    missing = sorted(
+        f"{route.method} {resource.canonical}"
+        for resource in app.router.resources()
+        for route in resource
+        if rule_of(route.method, resource.canonical) is None and not _is_page(route.method, resource.canonical)
+    )
+    if missing:
+        raise RuntimeError(f"routes without an access rule: {', '.join(missing)}; add them to hub/access/rules.py")
+
+
+def _is_page(method: str, path: str) -> bool:
+    """Pages and static files hold no data: what they show they ask of the interface, with the visitor's session."""
+    return method in {"GET", "HEAD"} and not path.startswith("/api/")
