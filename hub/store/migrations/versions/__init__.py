@@ -1,0 +1,1 @@
+"""One file a step, named `NNNN_words.py`; a step that was released is never edited."""
