@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.metadata
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+from uuid import UUID
 
-from sensors.protocol import AnyMessage, CaptureState
+import structlog
+import uuid6
+
+from sensors.protocol import AnyMessage, CaptureState, Heartbeat
+from sensors.spool import Spool
+from sensors.uplink import Uplink
+
+HEARTBEAT_S: Final = 10.0
+RESTARTS: Final = 5
+RESTART_WINDOW_S: Final = 60.0
+"""A camera or sound card that comes back quickly is taken back at once; one that fails five times in a minute is left
+to cool."""
+COOL_DOWN_S: Final = 30.0
+DRAIN_S: Final = 10.0
 
 Send = Callable[[AnyMessage], Awaitable[None]]
 """Puts one message into the spool; returns once it is kept."""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +52,142 @@ class Station(Protocol):
 
     def health(self) -> StationHealth:
         """The state of capture and clock at this moment; never blocks."""
+
+
+class RestartBudget:
+    """How long to wait before a failed station is started again: at once, until it fails too often.
+
+    `budget` restarts are free within `window_s`; further ones wait `cool_down_s` each. Times are seconds of one
+    monotonic clock.
+    """
+
+    def __init__(
+        self, budget: int = RESTARTS, window_s: float = RESTART_WINDOW_S, cool_down_s: float = COOL_DOWN_S
+    ) -> None:
+        self._window_s = window_s
+        self._cool_down_s = cool_down_s
+        self._recent: deque[float] = deque(maxlen=budget)
+
+    def wait_s(self, now_s: float) -> float:
+        """Take one restart at `now_s`; the seconds to wait before it."""
+        spent = len(self._recent) == self._recent.maxlen and now_s - self._recent[0] < self._window_s
+        self._recent.append(now_s)
+        return self._cool_down_s if spent else 0.0
+
+
+def software_version() -> str:
+    """The installed version, as heartbeats and enrolment tell it."""
+    try:
+        return f"tocsin-{importlib.metadata.version('tocsin')}"
+    except importlib.metadata.PackageNotFoundError:
+        return "tocsin-source"
+
+
+class Agent:
+    """One sensor's process beside it: runs `station`, keeps what it says in `spool`, carries it by `uplink`.
+
+    Without an uplink (a dry run) the spool only fills. The clocks and ids are arguments so that tests and replays
+    rule them.
+    """
+
+    def __init__(
+        self,
+        sensor_id: str,
+        station: Station,
+        spool: Spool,
+        uplink: Uplink | None,
+        *,
+        heartbeat_s: float = HEARTBEAT_S,
+        exercise: bool = False,
+        budget: RestartBudget | None = None,
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        new_id: Callable[[], UUID] = uuid6.uuid7,
+    ) -> None:
+        self.sensor_id = sensor_id
+        self.station = station
+        self.spool = spool
+        self.uplink = uplink
+        self.restarts = 0
+        self._heartbeat_s = heartbeat_s
+        self._exercise = exercise
+        self._budget = budget or RestartBudget()
+        self._now_us = now_us
+        self._monotonic_s = monotonic_s
+        self._new_id = new_id
+        self._software = software_version()
+        self._started_s = monotonic_s()
+        self._failure = ""
+
+    async def run(self) -> None:
+        """Run until cancelled, or until the source has ended and what it gave is delivered (or `DRAIN_S` has
+        passed)."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._beat(), name=f"heartbeat {self.sensor_id}")]
+            if self.uplink is not None:
+                tasks.append(group.create_task(self.uplink.run(), name=f"uplink {self.sensor_id}"))
+            await self._watch()
+            await self.spool.put(await self._heartbeat())
+            if self.uplink is not None and not await self.uplink.drain(DRAIN_S):
+                left = (await self.spool.counts()).depth
+                log.warning("spool_not_drained", sensor=self.sensor_id, messages=left, state=self.uplink.health.state)
+            for task in tasks:
+                task.cancel()
+
+    async def aclose(self) -> None:
+        """Close the spool."""
+        await self.spool.aclose()
+
+    async def _watch(self) -> None:
+        """Run the station, and again whenever it fails; returns when its source has ended."""
+        while True:
+            try:
+                await self.station.run(self.spool.put)
+                self._failure = ""
+            except Exception as error:  # noqa: BLE001 - reported, and the station is started again
+                self._failure = "station_failed"
+                self.restarts += 1
+                wait_s = self._budget.wait_s(self._monotonic_s())
+                log.error(
+                    "station_failed",
+                    sensor=self.sensor_id,
+                    error=f"{type(error).__name__}: {error}",
+                    restarts=self.restarts,
+                    next_in_s=wait_s,
+                )
+                await self.spool.put(await self._heartbeat())
+                await asyncio.sleep(wait_s)
+            else:
+                return
+
+    async def _beat(self) -> None:
+        while True:
+            await self.spool.put(await self._heartbeat())
+            await asyncio.sleep(self._heartbeat_s)
+
+    async def _heartbeat(self) -> Heartbeat:
+        """How the agent is at this moment."""
+        counts = await self.spool.counts()
+        health = self.station.health()
+        capture, reason = health.capture, health.reason
+        if self._failure and capture == "lost":
+            reason = reason or self._failure
+        if counts.fault and capture == "ok":
+            capture, reason = "degraded", counts.fault[:40]
+        return Heartbeat(
+            id=self._new_id(),
+            sensor=self.sensor_id,
+            sent=self._now_us(),
+            uptime_s=max(self._monotonic_s() - self._started_s, 0.0),
+            clock_offset_us=health.clock_offset_us,
+            clock_sigma_us=health.clock_sigma_us,
+            queue_depth=counts.depth,
+            dropped=counts.dropped_total,
+            refused=counts.refused,
+            capture=capture,
+            capture_reason=reason,
+            software=self._software,
+            models=health.models,
+            audio_tracks_dropped=health.audio_tracks_dropped,
+            exercise=self._exercise,
+        )

@@ -125,6 +125,8 @@ class Heartbeat(Message, tag="heartbeat", frozen=True, forbid_unknown_fields=Tru
     models: Annotated[tuple[ModelName, ...], Meta(max_length=8)] = ()
     temperature_c: Annotated[float, Meta(ge=-60.0, le=100.0)] | None = None
     audio_tracks_dropped: Count = 0
+    refused: Count = 0
+    """Messages that the hub refused for good."""
     exercise: bool = False
 
 
