@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from typing import Final, Protocol
 
 from msgspec import Struct
 
 from hub.config import PolicyConfig
+from hub.policy.mode import mode_of
 from sensors.protocol import SOUND_EVENTS, AnyMessage, Detection, Heartbeat, Occupancy, SoundLevel
 
 
@@ -37,19 +39,25 @@ class Gate:
     """Decides message by message, and counts what it refused."""
 
     def __init__(self, policy: PolicyConfig) -> None:
+        self._policy = policy
         self._profile = policy.profile
         self.refused: Counter[str] = Counter()
 
     def refusal(self, message: AnyMessage, sensor: Speaker, now_us: int) -> Refusal | None:
         """Why `message` may not be taken in; None where it may."""
-        refused = self._judge(message)
+        refused = self._judge(message, now_us)
         if refused is not None:
             self.refused[refused.code] += 1
         return refused
 
-    def _judge(self, message: AnyMessage) -> Refusal | None:
+    def _judge(self, message: AnyMessage, now_us: int) -> Refusal | None:
         profile = self._profile
-        if isinstance(message, Heartbeat) or profile == "lab":
+        if isinstance(message, Heartbeat):
+            return None
+        mode, reasons = mode_of(self._policy, dt.datetime.fromtimestamp(now_us / 1e6, dt.UTC))
+        if mode == "off":
+            return self._refuse(reasons[0].code, reasons[0].words, **reasons[0].values)
+        if profile == "lab":
             return None
         if isinstance(message, SoundLevel):
             return None if profile == "noise-levels" else self._refuse("LEGAL_MODALITY", "policy_modality_sound")

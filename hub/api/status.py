@@ -1,0 +1,68 @@
+"""What the hub is and how it is: for the console's head line, for probes, and for the start of everything."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from hub.access.guard import PERSON, now_us, visitor
+from hub.access.routes import json_response
+from hub.api.language import language_of
+from hub.keys import ACCOUNTS, CONFIG, LOG, RUNNER, STORE
+from hub.policy.mode import mode_of
+from hub.words import Language, say
+
+VERSION: Final = importlib.metadata.version("tocsin")
+
+
+async def status_view(app: web.Application, language: Language) -> dict[str, Any]:
+    """What everybody may know of the hub, and the counts of what is open."""
+    config = app[CONFIG]
+    mode, reasons = mode_of(config.policy, dt.datetime.now(dt.UTC))
+    return {
+        "version": VERSION,
+        "site": msgspec.to_builtins(config.site),
+        "time_zone": config.time_zone,
+        "language": language,
+        "profile": config.policy.profile,
+        "mode": mode,
+        "mode_word": say(f"mode_{mode}", {}, language),
+        "mode_reasons": [{"code": r.code, "text": say(r.words, r.values, language)} for r in reasons],
+        "exercise": config.exercise,
+        "tiles_url": config.map.tiles_url,
+        "tiles_attribution": config.map.attribution,
+        "now_us": now_us(),
+    }
+
+
+async def status(request: web.Request) -> web.Response:
+    """`GET /api/v1/status`; the counts are for those who are signed in."""
+    view = await status_view(request.app, language_of(request))
+    person = request.get(PERSON) or await visitor(request)
+    view["person"] = None if person is None else {"name": person.name, "role": person.role}
+    view["setup_needed"] = person is None and await request.app[ACCOUNTS].count() == 0
+    view["counts"] = await request.app[STORE].counts() if person is not None else {}
+    return json_response(view)
+
+
+async def healthz(_request: web.Request) -> web.Response:
+    """`GET /healthz`: the process answers."""
+    return json_response({"status": "ok"})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """`GET /readyz`: the log takes messages and fusion runs."""
+    runner = request.app[RUNNER]
+    trouble = [text for text in (request.app[LOG].trouble(), runner.trouble()) if text]
+    return json_response({"status": "trouble" if trouble else "ok", "trouble": trouble}, 503 if trouble else 200)
+
+
+def add_routes(app: web.Application) -> None:
+    """Put the addresses of this module on the application."""
+    app.router.add_get("/api/v1/status", status)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)

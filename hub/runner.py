@@ -1,0 +1,176 @@
+"""Feeds the log to fusion and what fusion says to the store; after a restart it rebuilds the open windows.
+
+Two positions are kept in the log: `fusion`, before which no open window needs anything, and `fusion-saved`, up to which
+every incident was stored. A restart reads from the first; up to the second it only rebuilds, and stores an incident
+again only where it came out differently. Fusion is arithmetic: it runs in a thread of its own, so that the loop keeps
+answering while a burst is solved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from hub.api.broadcast import Broadcaster
+from hub.fusion.engine import FusionEngine
+from hub.fusion.settings import FusionSettings
+from hub.incident import Incident, Site
+from hub.keys import BROADCASTER, CONFIG, LOG, REGISTRY, RUNNER, STORE
+from hub.log import Entry, EventLog
+from hub.registry import Registry
+from hub.store import Store
+from sensors.protocol import Detection
+
+CONSUMER: Final = "fusion"
+SAVED: Final = "fusion-saved"
+BATCH: Final = 1_000
+TICK_S: Final = 0.2
+"""How often windows are looked at while nothing arrives: a fifth of the second that an incident may take."""
+SITES_REFRESH_S: Final = 5.0
+RETRY_S: Final = 1.0
+
+log = structlog.get_logger()
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
+
+
+def _same_belief(a: Incident, b: Incident) -> bool:
+    """True where two revisions say the same of the world."""
+    neutral = {"revision": 0, "updated_us": 0}
+    return msgspec.structs.replace(a, **neutral) == msgspec.structs.replace(b, **neutral)
+
+
+class FusionRunner:
+    """One reader of the log, one engine, one writer of incidents."""
+
+    def __init__(self, event_log: EventLog, registry: Registry, store: Store, engine: FusionEngine) -> None:
+        self._log = event_log
+        self._registry = registry
+        self._store = store
+        self._engine = engine
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fusion")
+        self._offered: deque[tuple[int, int]] = deque()
+        self._rebuilt: dict[UUID, Incident] = {}
+        self._position = 0
+        self._saved = 0
+        self._committed = 0
+        self._sites_at = -SITES_REFRESH_S
+        self.sites: dict[str, Site] = {}
+        self.failures = 0
+
+    async def run(self, saved: Broadcaster) -> None:
+        """Read, fuse, store, until cancelled; what fails is tried again from the last stored position."""
+        self._position = self._committed = await self._log.committed(CONSUMER)
+        self._saved = await self._log.committed(SAVED)
+        while True:
+            try:
+                if await self._step():
+                    saved.ring()
+            except (OSError, RuntimeError):
+                self.failures += 1
+                log.exception("fusion_step_failed", position=self._position)
+                await asyncio.sleep(RETRY_S)
+
+    async def _step(self) -> bool:
+        """One batch, or one tick; True where something was stored."""
+        await self._refresh_sites()
+        entries = await self._log.read(self._position, BATCH)
+        if not entries and self._position >= self._saved:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._log.wait(self._position), TICK_S)
+            entries = await self._log.read(self._position, BATCH)
+        loop = asyncio.get_running_loop()
+        revisions = await loop.run_in_executor(self._thread, self._fuse, entries, _now_us())
+        if entries:
+            self._position = entries[-1].position
+        if self._position < self._saved:
+            self._rebuilt.update((incident.id, incident) for incident in revisions)
+            return False
+        stored = await self._save(revisions)
+        await self._commit()
+        return stored
+
+    def _fuse(self, entries: Sequence[Entry], now_us: int) -> list[Incident]:
+        """In the fusion thread: offer each detection, look at the windows; the newest revision of each incident."""
+        changed: dict[UUID, Incident] = {}
+        for entry in entries:
+            if isinstance(entry.message, Detection):
+                self._offered.append((entry.position, entry.message.onset))
+                changed.update((i.id, i) for i in self._engine.offer(entry.message, entry.received_us))
+        if not entries or len(entries) < BATCH:
+            changed.update((i.id, i) for i in self._engine.advance(now_us))
+        return list(changed.values())
+
+    async def _save(self, revisions: list[Incident]) -> bool:
+        if self._rebuilt:
+            self._rebuilt.update((incident.id, incident) for incident in revisions)
+            revisions = await self._only_news(list(self._rebuilt.values()))
+            self._rebuilt.clear()
+        if revisions:
+            await self._store.save(revisions, _now_us())
+        return bool(revisions)
+
+    async def _only_news(self, rebuilt: list[Incident]) -> list[Incident]:
+        """Of the incidents rebuilt after a restart those that differ from what is stored, numbered after it."""
+        news = []
+        for incident in rebuilt:
+            known = await self._store.incident(incident.id)
+            if known is None:
+                news.append(incident)
+            elif not _same_belief(known.incident, incident):
+                revision = max(incident.revision, known.incident.revision + 1)
+                news.append(msgspec.structs.replace(incident, revision=revision))
+        return news
+
+    async def _commit(self) -> None:
+        """Move both positions forward; the log may forget what lies before the first."""
+        if self._position > self._saved:
+            await self._log.commit(SAVED, self._position)
+            self._saved = self._position
+        open_since_us = self._engine.open_since_us
+        while self._offered and (open_since_us is None or self._offered[0][1] < open_since_us):
+            self._offered.popleft()
+        needed = self._offered[0][0] - 1 if self._offered else self._position
+        if needed > self._committed:
+            await self._log.commit(CONSUMER, needed)
+            self._committed = needed
+
+    async def _refresh_sites(self) -> None:
+        now = time.monotonic()
+        if now - self._sites_at < SITES_REFRESH_S:
+            return
+        self._sites_at = now
+        sites = {site.id: site for site in await self._registry.sites()}
+        if sites != self.sites:
+            self.sites = sites
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._thread, self._engine.update_sites, list(sites.values()))
+
+    def close(self) -> None:
+        """Let the fusion thread end."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+
+async def fusion_context(app: web.Application) -> AsyncIterator[None]:
+    """Fusion for as long as the application runs."""
+    settings = FusionSettings(temperature_c=app[CONFIG].fusion.temperature_c)
+    runner = FusionRunner(app[LOG], app[REGISTRY], app[STORE], FusionEngine((), settings))
+    app[RUNNER] = runner
+    task = asyncio.create_task(runner.run(app[BROADCASTER]), name="fusion")
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    runner.close()
