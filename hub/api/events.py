@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
+from hub.api.broadcast import heard
 from hub.api.language import language_of
 from hub.api.sensors import sensor_views
 from hub.api.status import status_view
@@ -83,23 +83,20 @@ async def events(request: web.Request) -> web.StreamResponse:
         await response.write(b"retry: 1000\n\n")
         await stream.status()
         quiet_rounds = 0
-        while True:
-            # Arm before reading: a change between the two would otherwise wait for the next one.
-            rung = asyncio.ensure_future(broadcaster.wait(QUIET_S))
-            try:
-                await stream.incidents()
-                if await rung:
-                    continue
-            finally:
-                rung.cancel()
+        while not broadcaster.closing:
+            ringing = broadcaster.listen()
+            await stream.incidents()
+            if await heard(ringing, QUIET_S):
+                continue
             await stream.sensors()
             quiet_rounds += 1
             if quiet_rounds % KEEP_ALIVE_ROUNDS == 0:
                 await stream.status()
-    except (ConnectionResetError, ConnectionError):
-        return response
+    except ConnectionError:
+        pass  # the listener went away; it resumes by itself
     finally:
         broadcaster.listeners -= 1
+    return response
 
 
 def add_routes(app: web.Application) -> None:

@@ -1,0 +1,121 @@
+"""The hub put together: one application, one `cleanup_ctx` for each long-lived service, frozen before it serves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from hub.access import routes as access_routes
+from hub.access.accounts import Accounts
+from hub.access.guard import guard, now_us
+from hub.access.rules import check_complete
+from hub.api import events, incidents, sensors, status
+from hub.api.broadcast import Broadcaster
+from hub.config import HubConfig
+from hub.console.routes import add_routes as add_console
+from hub.ingest import add_routes as add_ingest
+from hub.keys import ACCOUNTS, BROADCASTER, CONFIG, ENGINE, GATE, LOG, REGISTRY, STORE
+from hub.log import open_log
+from hub.policy.gate import Gate
+from hub.problem import problems
+from hub.registry import Registry
+from hub.runner import fusion_context
+from hub.sinks.context import influx_context, outbox_context
+from hub.sinks.outcome import add_routes as add_outcomes
+from hub.store import Store, migrate, open_engine
+
+MAX_BODY: Final = 4 * 1024 * 1024
+"""Bytes of a request body; a full batch of 1,000 detections is about 0.4 MB as JSON."""
+
+log = structlog.get_logger()
+
+
+async def _state(app: web.Application) -> AsyncIterator[None]:
+    """The database, brought to the newest schema, and what stands on it."""
+    config = app[CONFIG]
+    await migrate(config.database_url)
+    engine = open_engine(config.database_url)
+    app[ENGINE] = engine
+    app[STORE] = Store(engine)
+    app[REGISTRY] = Registry(engine)
+    app[ACCOUNTS] = Accounts(engine)
+    if not config.open_console and (code := await app[ACCOUNTS].setup_code(now_us())):
+        # The only way in on a new hub: there is no default password. It goes to the terminal, never into the log.
+        print(f"First start: open {address(config)}/ and enter the one-time code {code}", flush=True)  # noqa: T201
+    yield
+    await engine.dispose()
+
+
+async def _event_log(app: web.Application) -> AsyncIterator[None]:
+    """The durable log of what was acknowledged."""
+    app[LOG] = await open_log(app[CONFIG].data_dir)
+    yield
+    await app[LOG].aclose()
+
+
+async def _streams(app: web.Application) -> None:
+    """Open live views end with the hub instead of holding it."""
+    app[BROADCASTER].close()
+
+
+def address(config: HubConfig) -> str:
+    """Where people reach the hub."""
+    if config.http.public_url:
+        return config.http.public_url.rstrip("/")
+    scheme = "https" if config.http.tls_certificate else "http"
+    host = f"[{config.http.host}]" if ":" in config.http.host else config.http.host
+    return f"{scheme}://{host}:{config.http.port}"
+
+
+def build_application(config: HubConfig) -> web.Application:
+    """The application for `config`; raises RuntimeError where a route has no access rule."""
+    app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY)
+    app[CONFIG] = config
+    app[GATE] = Gate(config.policy)
+    app[BROADCASTER] = Broadcaster()
+    for add_routes in (
+        access_routes.add_routes,
+        add_ingest,
+        add_outcomes,
+        add_console,
+        status.add_routes,
+        sensors.add_routes,
+        incidents.add_routes,
+        events.add_routes,
+    ):
+        add_routes(app)
+    check_complete(app)
+    app.cleanup_ctx.extend([_state, _event_log, fusion_context, outbox_context, influx_context])
+    app.on_shutdown.append(_streams)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def serving(config: HubConfig) -> AsyncIterator[tuple[web.Application, int]]:
+    """The hub on its address, and the port it got (`port = 0` takes a free one)."""
+    app = build_application(config)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, config.http.host, config.http.port, ssl_context=await _tls(config))
+        await site.start()
+        port = runner.addresses[0][1]
+        log.info("hub_ready", address=config.http.host, port=port, profile=config.policy.profile)
+        yield app, port
+    finally:
+        await runner.cleanup()
+
+
+async def _tls(config: HubConfig) -> object:
+    if config.http.tls_certificate is None:
+        return None
+    import ssl
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    await asyncio.to_thread(context.load_cert_chain, config.http.tls_certificate, config.http.tls_key)
+    return context

@@ -1,0 +1,110 @@
+"""`tocsin hub`: run the hub."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer()
+
+EPILOG = """
+Examples:\n
+  tocsin hub                                on http://127.0.0.1:8400, statistics only\n
+  tocsin hub --config /etc/tocsin.toml      with your own configuration\n
+  tocsin hub --check --config tocsin.toml   say whether the configuration is sound, and stop
+"""
+
+
+@app.command(epilog=EPILOG)
+def hub(
+    config: Annotated[Path | None, typer.Option(help="TOML file; without it the defaults.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where log and state are kept.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = None,
+    check: Annotated[bool, typer.Option("--check", help="Check the configuration and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Log lines as JSON, also on a terminal.")] = False,
+) -> None:
+    """Run the hub until Ctrl-C."""
+    import msgspec
+
+    from hub.config import ConfigError, load_config
+
+    try:
+        loaded = load_config(config)
+    except ConfigError as error:
+        typer.echo(f"Configuration: {error}", err=True)
+        raise typer.Exit(2) from None
+    if data_dir is not None:
+        loaded = msgspec.structs.replace(loaded, data_dir=data_dir)
+    changed: dict[str, Any] = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    loaded = msgspec.structs.replace(loaded, http=msgspec.structs.replace(loaded.http, **changed))
+    if check:
+        typer.echo(f"The configuration is sound: profile {loaded.policy.profile}, data in {loaded.data_dir}.")
+        return
+    _log_to_stderr(as_json=as_json)
+    try:
+        _run(loaded)
+    except OSError as error:
+        typer.echo(f"The hub can't start: {error.strerror or error}. {_mend(error, loaded)}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _mend(error: OSError, config: Any) -> str:
+    import errno
+
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {config.http.port} is taken; choose another with --port, or stop what holds it."
+    if error.errno in {errno.EACCES, errno.EROFS, errno.EPERM}:
+        return f"Give --data-dir a folder that may be written (now {config.data_dir})."
+    if error.errno == errno.ENOSPC:
+        return f"Free some disk for {config.data_dir}."
+    return ""
+
+
+def _run(config: Any) -> None:
+    from hub.app import address, serving
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        async with serving(config) as (_, port):
+            # One line for whoever started the process, a person or another program.
+            ready = {"ready": address(config).replace(f":{config.http.port}", f":{port}"), "pid": os.getpid()}
+            print(json.dumps(ready), flush=True)
+            await stop.wait()
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main())
+    else:
+        with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main())
+
+
+def _log_to_stderr(*, as_json: bool) -> None:
+    """One event a line on standard error: plain on a terminal, JSON for machines."""
+    import structlog
+
+    plain = sys.stderr.isatty() and not as_json
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if plain else [structlog.processors.format_exc_info]),
+            structlog.dev.ConsoleRenderer() if plain else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
