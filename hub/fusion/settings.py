@@ -1,0 +1,87 @@
+"""Every number that fusion may be tuned by, with its unit and what happens when it is larger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FusionSettings:
+    """Parameters of association, localisation, life-cycle and evidence."""
+
+    hearing_range_m: float = 1_100.0
+    """Farthest sensor, in metres, whose pick may belong to a source. Larger: loud distant shots keep more sensors, and
+    each burst costs more and meets more unrelated picks."""
+    first_sensor_m: float = 600.0
+    """Farthest distance in metres from a source to the first sensor that heard it. Larger: sparse networks still place;
+    the search costs its square."""
+    grid_m: float = 40.0
+    """Spacing of the coarse vote in metres. Larger: faster, and a place between two points may be missed."""
+    pick_sigma_s: float = 0.004
+    """Standard deviation in seconds of a pick on a direct path, beside the clock's. Larger: wider ellipses, and
+    slightly late paths are taken for direct ones."""
+    speed_sigma: float = 0.002
+    """Relative uncertainty of the speed of sound (1.2 degrees C). Larger: far sensors weigh less, wider ellipses."""
+    gate_s: float = 0.030
+    """Largest residual in seconds of a pick that counts as explained. Larger: more echoes are taken in."""
+    source_height_sigma_m: float = 15.0
+    """How far the source may be above or below the mean of the sensors, one sigma in metres. Larger: heights of sensors
+    matter less, wider ellipses near a sensor."""
+    max_clock_sigma_s: float = 0.025
+    """A sensor whose clock is less sure than this, in seconds, is left out of the place. Larger: bad clocks widen and
+    bias the place."""
+    min_sensors: int = 4
+    """Sensors that must agree on one round for a place with an ellipse. Larger: fewer chance alignments; sparse
+    networks answer with strips."""
+    round_gap_s: float = 0.05
+    """Shortest time between two rounds in seconds. Larger: automatic fire is counted short."""
+    echo_tail_s: float = 1.5
+    """An arrival up to this long after a direct one may be its echo, in seconds. Larger: a second shooter must be
+    better separated.
+    """
+    round_share: float = 0.5
+    """Share of the best round's sensors that another round needs. Larger: weak rounds are lost; smaller: echoes become
+    rounds."""
+    max_rounds: int = 40
+    """Rounds counted in one incident. Larger: long bursts cost more."""
+    max_picks: int = 600
+    """Picks solved at once; the weakest are left out beyond. Larger: a firework costs more."""
+
+    trigger_weight: float = 0.6
+    """Sum of scores of coinciding picks, over distinct sensors, that starts a search. Larger: noise is cheaper, weak
+    events are missed."""
+    solo_score: float = 0.7
+    """Score from which one or two microphones alone make an incident (disc, strip). Larger: fewer false ones, and
+    sparse networks stay silent."""
+    scan_period_s: float = 0.1
+    """Time between two looks at new picks. Larger: cheaper and later."""
+    first_wait_s: float = 0.3
+    """From the trigger to the first place, in seconds. Larger: the first revision is better and later."""
+    again_s: float = 0.5
+    """From one revision to the next while picks come in. Larger: fewer revisions."""
+    quiet_s: float = 3.0
+    """A burst ends after this silence in seconds. Larger: slow fire is one incident; two events may be merged."""
+    max_burst_s: float = 15.0
+    """Longest burst in seconds before it is cut. Larger: more picks are solved at once."""
+    allowed_lateness_s: float = 2.0
+    """A window stays open this long after its last pick was heard of. Larger: slow uplinks change incidents without the
+    mark `late`, and incidents settle later."""
+    retention_s: float = 120.0
+    """Picks and settled incidents are kept this long for late detections. Larger: more memory, older corrections."""
+
+    camera_before_s: float = 5.0
+    """A camera's detection up to this long before the shot corroborates. Larger: more coincidences."""
+    camera_after_s: float = 30.0
+    """A camera's detection up to this long after the shot corroborates. Larger: more coincidences."""
+    camera_reach_m: float = 100.0
+    """Distance in metres from a camera's view within which it corroborates. Larger: more coincidences."""
+    merge_gap_s: float = 60.0
+    """Slow events of one zone closer in time than this are one. Larger: fewer, longer incidents."""
+    slow_on_score: float = 0.5
+    """Score that opens a slow event. Larger: fewer incidents."""
+    slow_off_score: float = 0.3
+    """Score that keeps a slow event open (hysteresis, below the one that opens). Larger: it ends earlier."""
+    merge_reach_m: float = 120.0
+    """Slow events of one class closer than this are one. Larger: neighbouring events are merged."""
+    publish_probability: float = 0.02
+    """Incidents less probable than this are not shown. Larger: fewer weak incidents."""
