@@ -1,17 +1,17 @@
 """Onsets of impulses in sound: the picks that place a shot.
 
 A pick is the first arrival of one wave front at one microphone. The picker works as a seismic network's does: a
-high-pass takes the hum of the street away, the energy of 2 ms is compared with that of the 40 ms before (STA/LTA, Allen
-1978), and the onset is then refined by the Akaike criterion (Maeda 1985): the sample that best splits the surroundings
-into noise and signal. Everything is causal, so that nothing rings ahead of the onset, and an echo never moves the pick of
-the direct path before it.
+high-pass takes the hum of the street away, the energy of 2 ms is compared with that of the 40 ms before (STA/LTA,
+Allen 1978), and the onset is then refined by the Akaike criterion (Maeda 1985): the sample that best splits the
+surroundings into noise and signal. Everything is causal, so that nothing rings ahead of the onset, and an echo never
+moves the pick of the direct path before it.
 
 The comparison with the 40 ms before also finds wave fronts inside the reverberation of an earlier one: a burst gives
 several picks, and so do echoes; which of them belong together is for fusion to say.
 
-Sound is cut into chunks at fixed places whatever the blocks it comes in, so `pick` on a whole recording and a `Picker` fed
-block by block give the same picks, bit for bit. Digital silence (a run of equal samples) is a gap of transmission, not a
-level: it neither lowers the noise estimate nor is its end an onset.
+Sound is cut into chunks at fixed places whatever the blocks it comes in, so `pick` on a whole recording and a `Picker`
+fed block by block give the same picks, bit for bit. Digital silence (a run of equal samples) is a gap of transmission,
+not a level: it neither lowers the noise estimate nor is its end an onset.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Samples = NDArray[np.float32]
 _Float = NDArray[np.float64]
 
 WORKING_RATE_HZ: Final = 12_000
-"""Recordings are brought down to between this and twice this: 83 µs a sample, and shots at a distance end below 5 kHz."""
+"""Recordings are brought down to between this and twice this: 83 µs a sample; distant shots end below 5 kHz."""
 MIN_RATE_HZ: Final = 4_000
 MAX_RATE_HZ: Final = 768_000
 FRAME_S: Final = 0.001
@@ -61,9 +61,9 @@ class PickerSettings:
 class Pick:
     """One onset: `onset_s` seconds after the first sample fed, with the spread that noise gives it.
 
-    `snr_db`: energy of the 10 ms after the onset over the background, after the high-pass. `contrast_db`: energy of 2 ms
-    over the 40 ms before. `peak`: largest magnitude of the wave in the 10 ms after the onset, full scale 1, unfiltered.
-    `duration_s`: how long the energy stays within 10 dB of its maximum.
+    `snr_db`: energy of the 10 ms after the onset over the background, after the high-pass. `contrast_db`: energy of
+    2 ms over the 40 ms before. `peak`: largest magnitude of the wave in the 10 ms after the onset, full scale 1,
+    unfiltered. `duration_s`: how long the energy stays within 10 dB of its maximum.
     """
 
     onset_s: float
@@ -153,7 +153,7 @@ class Picker:
         frame, wave = self._frame, self._filtered
         frames = wave.reshape(-1, frame)
         energy = np.einsum("ij,ij->i", frames, frames, dtype=np.float64) / frame
-        live = self._live.reshape(-1, frame).all(axis=1)
+        live: NDArray[np.bool_] = np.all(self._live.reshape(-1, frame), axis=1)
         floor = self.settings.floor**2
         begin, end = HISTORY_FRAMES, HISTORY_FRAMES + CHUNK_FRAMES
         self._follow_noise(energy[begin:end][live[begin:end]], floor)
@@ -239,7 +239,7 @@ def _onset(wave: Samples, trigger: int, frame: int) -> tuple[float, float]:
 def _transmitted(raw: Samples, frame: int) -> NDArray[np.bool_]:
     """False for frames whose samples are all equal: nothing was transmitted there."""
     frames = raw.reshape(-1, frame)
-    moving = (frames != frames[:, :1]).any(axis=1)
+    moving: NDArray[np.bool_] = np.any(frames != frames[:, :1], axis=1)
     return np.repeat(moving, frame)
 
 

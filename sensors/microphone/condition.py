@@ -1,0 +1,105 @@
+"""How the microphone is, told from its sound alone: clipped, silent, broken samples, blocked or wet.
+
+A membrane under water or a wad of foam loses the high end first and the level with it; a dead capsule gives digital
+silence or a bare hum; a gain too high flattens the peaks. What is told is a state with a stable code, never the sound.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.protocol import CaptureState
+
+Samples = NDArray[np.float32]
+
+CLIP_AT: Final = 0.97
+"""Of full scale; converters of the live-fire set stop at 0.98."""
+CLIPPED_SHARE: Final = 0.001
+"""More than one sample in a thousand over 10 s: the gain is too high. One shot nearby stays far below."""
+SILENT_S: Final = 5.0
+BLOCKED_DROP_DB: Final = 12.0
+"""How far the treble must fall below its own long average, for a minute, before the microphone counts as wet."""
+BLOCKED_AFTER_S: Final = 60.0
+LEARN_S: Final = 600.0
+OVERRUN_KEEP_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """State of capture with the code of its reason."""
+
+    capture: CaptureState
+    reason: str = ""
+
+
+class ConditionWatch:
+    """Follows one microphone; `look` at every block, read `condition`."""
+
+    def __init__(self) -> None:
+        self._heard_s = 0.0
+        self._silent_s = 0.0
+        self._clipped = 0.0
+        self._broken_s = math.inf
+        self._treble_db: float | None = None
+        self._recent_db: float | None = None
+        self._blocked_s = 0.0
+        self._lost_s = math.inf
+        self._overruns = 0
+
+    def look(self, samples: Samples, rate_hz: int, overruns: int = 0) -> Samples:
+        """Take a block and return it fit for analysis: samples that are not numbers become zero, all within +-1."""
+        seconds = samples.size / rate_hz
+        peak = float(np.abs(samples).max()) if samples.size else 0.0
+        self._broken_s += seconds
+        if not math.isfinite(peak) or peak > 1.0:
+            if not math.isfinite(peak):
+                self._broken_s = 0.0
+            samples = np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
+            peak = float(np.abs(samples).max()) if samples.size else 0.0
+        self._heard_s += seconds
+        # A dead input gives equal samples; the least bit of dither is life.
+        dead = not samples.size or bool(np.ptp(samples) == 0.0)
+        self._silent_s = self._silent_s + seconds if dead else 0.0
+        share = float(np.count_nonzero(np.abs(samples) >= CLIP_AT)) / samples.size if peak >= CLIP_AT else 0.0
+        self._clipped += (share - self._clipped) * min(seconds / 10.0, 1.0)
+        self._lost_s = 0.0 if overruns > self._overruns else self._lost_s + seconds
+        self._overruns = overruns
+        if not dead:
+            self._follow_treble(samples, seconds)
+        return samples
+
+    def _follow_treble(self, samples: Samples, seconds: float) -> None:
+        """First differences are a cheap treble; its fall against its own average tells a wet membrane."""
+        step = np.diff(samples[: min(samples.size, 2_048)])
+        if not step.size:
+            return
+        level = 10.0 * math.log10(float(np.dot(step, step)) / step.size + 1e-12)
+        self._recent_db = level if self._recent_db is None else self._recent_db + (level - self._recent_db) * 0.05
+        if self._treble_db is None:
+            self._treble_db = level
+        low = self._heard_s > LEARN_S and self._recent_db < self._treble_db - BLOCKED_DROP_DB
+        self._blocked_s = self._blocked_s + seconds if low else 0.0
+        if not low:
+            self._treble_db += (level - self._treble_db) * min(seconds / LEARN_S, 1.0)
+
+    @property
+    def condition(self) -> Condition:
+        """The worst thing known now."""
+        if self._heard_s == 0.0:
+            return Condition("starting", "no_sound_yet")
+        if self._silent_s >= SILENT_S:
+            return Condition("lost", "silent")
+        if self._broken_s < OVERRUN_KEEP_S:
+            return Condition("degraded", "broken_samples")
+        if self._clipped > CLIPPED_SHARE:
+            return Condition("degraded", "clipped")
+        if self._blocked_s >= BLOCKED_AFTER_S:
+            return Condition("degraded", "blocked")
+        if self._lost_s < OVERRUN_KEEP_S:
+            return Condition("degraded", "overrun")
+        return Condition("ok")

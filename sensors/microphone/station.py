@@ -1,0 +1,136 @@
+"""A microphone as the agent runs it: a source, the analysis in a thread, messages of the wire contract."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
+from uuid import UUID
+
+import structlog
+import uuid6
+
+from sensors.agent import Send, StationHealth
+from sensors.microphone.condition import Condition, ConditionWatch
+from sensors.microphone.hearing import Heard, Hearing, HearingSettings, Impulse, Scorer
+from sensors.microphone.levels import Levels
+from sensors.microphone.sources import SoundBlock, Source, SourceError
+from sensors.protocol import SOUND_EVENTS, Detection, SoundLevel
+
+_log = structlog.get_logger(__name__)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
+
+
+class MicrophoneStation:
+    """Hears one source and tells what it heard; sound itself never leaves the two seconds of `Hearing`.
+
+    `exercise` marks every detection as not real. Without a `model` only levels are told. `run` returns when the source
+    ends, and raises SourceError (stable `code`) when it breaks; `health` then says which code.
+    """
+
+    def __init__(
+        self,
+        sensor_id: str,
+        source: Source,
+        settings: HearingSettings | None = None,
+        *,
+        model: Scorer | None = None,
+        exercise: bool = False,
+        now_us: Callable[[], int] = _now_us,
+        new_id: Callable[[], UUID] = uuid6.uuid7,
+    ) -> None:
+        self.sensor_id = sensor_id
+        self.source = source
+        self._hearing = Hearing(settings, model)
+        self._model = model
+        self._watch = ConditionWatch()
+        self._exercise = exercise
+        self._now_us = now_us
+        self._new_id = new_id
+        self._failed: Condition | None = None
+        self._sigma_us = 0
+
+    async def run(self, send: Send) -> None:
+        """Capture and analyse until cancelled or until the source ends."""
+        self._failed = None
+        loop = asyncio.get_running_loop()
+        try:
+            async with aclosing(self.source.blocks()) as blocks:  # type: ignore[type-var]
+                async for block in blocks:
+                    self._sigma_us = block.clock_sigma_us
+                    heard = await loop.run_in_executor(None, self._analyse, block)
+                    await self._tell(heard, send)
+        except SourceError as error:
+            self._failed = Condition("lost", error.code)
+            _log.warning("microphone_lost", sensor=self.sensor_id, code=error.code, detail=error.detail)
+            await self._tell(self._hearing.finish(), send)
+            raise
+        await self._tell(await loop.run_in_executor(None, self._hearing.finish), send)
+        self._failed = Condition("lost", "source_ended")
+
+    def health(self) -> StationHealth:
+        """Capture state, clock and model now."""
+        status = self.source.status()
+        condition = self._failed or self._watch.condition
+        if condition.capture == "ok":
+            if not status.clock_synchronised:
+                condition = Condition("degraded", "clock_unsynchronised")
+            elif status.clock_jumps:
+                condition = Condition("degraded", "clock_jumped")
+            elif self._hearing.dropped_picks:
+                condition = Condition("degraded", "too_many_impulses")
+        return StationHealth(
+            capture=condition.capture,
+            reason=condition.reason,
+            clock_offset_us=status.clock_offset_us,
+            clock_sigma_us=self._sigma_us,
+            models=(self._model.name,) if self._model else (),
+        )
+
+    def _analyse(self, block: SoundBlock) -> Heard:
+        fit = self._watch.look(block.samples, block.sample_rate_hz, self.source.status().overruns)
+        return self._hearing.hear(replace(block, samples=fit))
+
+    async def _tell(self, heard: Heard, send: Send) -> None:
+        for impulse in heard.impulses:
+            if impulse.event in SOUND_EVENTS:
+                await send(self._detection(impulse))
+        for levels in heard.levels:
+            await send(self._sound_level(levels))
+
+    def _detection(self, impulse: Impulse) -> Detection:
+        assert self._model is not None
+        return Detection(
+            id=self._new_id(),
+            sensor=self.sensor_id,
+            sent=self._now_us(),
+            event=impulse.event,  # type: ignore[arg-type]
+            onset=impulse.onset_us,
+            duration_s=impulse.duration_s,
+            score=impulse.score,
+            clock_sigma_us=impulse.clock_sigma_us,
+            model=self._model.name,
+            peak_db=impulse.peak_db,
+            snr_db=impulse.snr_db,
+            exercise=self._exercise,
+        )
+
+    def _sound_level(self, levels: Levels) -> SoundLevel:
+        return SoundLevel(
+            id=self._new_id(),
+            sensor=self.sensor_id,
+            sent=self._now_us(),
+            start=levels.start_us,
+            period_s=levels.period_s,
+            laeq=levels.laeq,
+            lafmax=levels.lafmax,
+            lcpeak=levels.lcpeak,
+            l10=levels.l10,
+            l50=levels.l50,
+            l90=levels.l90,
+        )
