@@ -1,1 +1,22 @@
-"""The durable event log: what was acknowledged is here and survives kill -9."""
+"""The durable event log: what was acknowledged is here and survives kill -9.
+
+`interface` says what a log is, `embedded` is the one in a SQLite file of its own, `writer` is its thread, `reading`
+opens
+a log file for replay. What a consumer has done with a message is its own matter; only its position is kept here.
+"""
+
+from hub.log.embedded import EmbeddedLog
+from hub.log.interface import AppendResult, Entry, EventLog, LogFull, LogHealth, LogUnavailable, Retention
+from hub.log.reading import read_file
+
+__all__ = [
+    "AppendResult",
+    "EmbeddedLog",
+    "Entry",
+    "EventLog",
+    "LogFull",
+    "LogHealth",
+    "LogUnavailable",
+    "Retention",
+    "read_file",
+]
