@@ -1,0 +1,88 @@
+"""From pictures to findings: mask, reduce, compare with the scene, track, ask each rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from sensors.camera.blobs import find_blobs
+from sensors.camera.flow import Flow
+from sensors.camera.frames import Frame, Image
+from sensors.camera.masks import Masks
+from sensors.camera.moment import Finding, Moment, Rule
+from sensors.camera.rules.crowd_movement import CrowdMovement
+from sensors.camera.rules.intrusion import Intrusion
+from sensors.camera.scene import Scene
+from sensors.camera.settings import CameraSettings, Zone
+from sensors.camera.tracks import Tracker
+
+RULES: Final[dict[str, Callable[[Zone], Rule]]] = {
+    "intrusion": Intrusion,
+    "crowd_movement": CrowdMovement,
+}
+"""The rules of a zone by the name that settings use."""
+
+_LONGEST_STEP_S: Final = 5.0
+"""After a longer gap the scene is taken as new to its rules: nothing is interpolated over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What one frame gave."""
+
+    findings: tuple[Finding, ...]
+    state: str
+    """`ok`, `learning` while the background is not known, or `upset` while the light or the camera changes."""
+
+
+class Analyser:
+    """The analysis of one camera; feed it frames in order of time from one thread."""
+
+    def __init__(self, settings: CameraSettings) -> None:
+        self._settings = settings
+        self._masks = Masks(settings.masks)
+        self._scene = Scene()
+        self._tracker = Tracker()
+        self._flow = Flow() if settings.watching("crowd_movement") else None
+        self._rules = [RULES[name](zone) for zone in settings.zones for name in zone.rules if name in RULES]
+        self._first_us: int | None = None
+        self._last_us = 0
+
+    def step(self, frame: Frame) -> Analysis:
+        """Analyse one frame; its `utc_us` must rise."""
+        if self._first_us is None:
+            self._first_us, self._last_us = frame.utc_us, frame.utc_us
+        now_s = (frame.utc_us - self._first_us) / 1e6
+        dt_s = (frame.utc_us - self._last_us) / 1e6
+        if dt_s < 0:
+            return Analysis((), "learning")
+        self._last_us = frame.utc_us
+        image = self._reduced(frame.image)
+        aspect = image.shape[0] / image.shape[1]
+        view = self._scene.step(image, min(dt_s, _LONGEST_STEP_S))
+        if not view.ready:
+            return Analysis((), "learning")
+        blobs = [] if view.upset else find_blobs(view.foreground)
+        tracks = self._tracker.step(blobs, now_s, dt_s, aspect)
+        flow = self._flow.step(view.grey, dt_s) if self._flow is not None else None
+        moment = Moment(now_s, dt_s, view, tracks, flow, aspect)
+        findings = tuple(finding for rule in self._rules for finding in rule.step(moment))
+        return Analysis(findings, "upset" if view.upset else "ok")
+
+    def utc_us(self, moment_s: float) -> int:
+        """UTC in µs of a moment of this analysis."""
+        return (self._first_us or 0) + round(moment_s * 1e6)
+
+    def _reduced(self, image: Image) -> Image:
+        """Mask, then bring to the width of the analysis: a masked pixel never reaches an average."""
+        image = self._masks.applied(image)
+        height, width = image.shape[:2]
+        if width <= self._settings.width:
+            return image
+        scale = self._settings.width / width
+        size = self._settings.width, max(16, round(height * scale))
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,115 @@
+"""`crowd_movement`: many move suddenly faster than this place is used to, and in many directions.
+
+Optical flow at low resolution, no tracks, no persons. The place is its own measure: the usual speed of movement in the
+zone is learnt over minutes, and only a sudden rise over it in many separate places counts. Works without a detector.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from sensors.camera.frames import Field, Image
+from sensors.camera.moment import Finding, Moment, ZoneMask
+from sensors.camera.settings import Zone
+
+_MOVING: Final = 0.02
+"""Picture widths per second: below is noise (half a pixel of 160 at five looks a second)."""
+_GRID: Final = (8, 6)
+_LEAST_CELLS: Final = 5
+"""Cells of an 8 x 6 grid over the picture with movement: one runner, or one car, is not a crowd."""
+_FAST: Final = 0.10
+_RISE: Final = 2.2
+_SUSTAINED_S: Final = 0.8
+_USUAL_TAU_S: Final = 60.0
+_LEARN_S: Final = 4.0
+_QUIET_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stir:
+    """What moves in a zone at one look: `cells` with movement, their median `speed` in widths/s, and how it spreads.
+
+    `outward` is the mean of cos(angle between movement and direction from the middle): 1 all flee it, -1 all gather.
+    `apart` is 1 - |mean unit vector|: 0 all one way, 1 every way.
+    """
+
+    cells: int
+    speed: float
+    outward: float
+    apart: float
+
+
+def measure(flow: Field, allowed: Image) -> Stir:
+    """Summarise `flow` float32[h, w, 2] (widths/s) where `allowed` uint8[h, w] is set, on the grid."""
+    magnitude = cv2.magnitude(flow[:, :, 0], flow[:, :, 1])
+    moving = cv2.bitwise_and(cv2.compare(magnitude, _MOVING, cv2.CMP_GT), allowed)
+    weight = cv2.resize(moving, _GRID, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
+    active = weight > 0.03
+    cells = int(active.sum())
+    if cells == 0:
+        return Stir(0, 0.0, 0.0, 0.0)
+    masked = cv2.copyTo(flow, moving)
+    mean = cv2.resize(masked, _GRID, interpolation=cv2.INTER_AREA)[active] / weight[active][:, None]
+    speed = np.hypot(mean[:, 0], mean[:, 1])
+    unit = mean / np.maximum(speed, 1e-6)[:, None]
+    rows, columns = np.nonzero(active)
+    places = np.column_stack([columns / _GRID[0], rows / _GRID[1] * flow.shape[0] / flow.shape[1]])
+    from_middle = places - places.mean(axis=0)
+    from_middle /= np.maximum(np.hypot(from_middle[:, 0], from_middle[:, 1]), 1e-6)[:, None]
+    outward = float((unit * from_middle).sum(axis=1).mean())
+    return Stir(cells, float(np.median(speed)), outward, 1.0 - float(np.hypot(*unit.mean(axis=0))))
+
+
+class CrowdMovement:
+    """Watches one zone."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._mask = ZoneMask(zone)
+        self._usual = 0.0
+        self._watched_s = 0.0
+        self._since_s: float | None = None
+        self._said_s = -1e9
+        self._last_s: float | None = None
+
+    def step(self, moment: Moment) -> list[Finding]:
+        """A finding once the rise has lasted; again only after a quiet while."""
+        if moment.flow is None or not moment.view.ready or moment.view.upset:
+            return []
+        dt_s = moment.now_s - self._last_s if self._last_s is not None else moment.dt_s
+        self._last_s = moment.now_s
+        height, width = moment.flow.shape[:2]
+        standing = cv2.resize(moment.view.foreground, (width, height), interpolation=cv2.INTER_NEAREST)
+        allowed = cv2.bitwise_and(standing, self._mask.raster(moment.flow.shape))
+        stir = measure(moment.flow, allowed)
+        score = self._score(stir)
+        if score == 0.0:
+            self._since_s = None
+            if stir.cells:
+                self._watched_s += dt_s
+                share = max(1.0 - math.exp(-dt_s / _USUAL_TAU_S), dt_s / max(self._watched_s, dt_s))
+                self._usual += share * (stir.speed - self._usual)
+            return []
+        self._since_s = self._since_s if self._since_s is not None else moment.now_s
+        lasted_s = moment.now_s - self._since_s
+        if lasted_s < _SUSTAINED_S or moment.now_s - self._said_s < _QUIET_S:
+            return []
+        self._said_s = moment.now_s
+        return [Finding("crowd_movement", self._zone.name, self._since_s, lasted_s, score)]
+
+    def _score(self, stir: Stir) -> float:
+        if self._watched_s < _LEARN_S or stir.cells < _LEAST_CELLS:
+            return 0.0
+        rise = stir.speed / max(self._usual, _MOVING)
+        if stir.speed < _FAST or rise < _RISE:
+            return 0.0
+        # One stream one way is traffic or a procession; a scattering crowd goes many ways, or away from a middle.
+        if stir.apart < 0.25 and stir.outward < 0.3:
+            return 0.0
+        many = min(1.0, stir.cells / (3 * _LEAST_CELLS))
+        return min(0.95, 0.5 + 0.2 * min(1.0, (rise - _RISE) / _RISE) + 0.15 * many + 0.1 * max(0.0, stir.outward))

@@ -1,0 +1,74 @@
+"""`intrusion`: something that moves of itself stands or goes in a zone where nobody may be.
+
+Its foot point must lie in the zone for most of a second, and it must have come some way: a cloud's shadow, a swaying
+bush or a lamp that goes on flickers on the spot. One detection an entry; the zone is armed again after it was empty for
+a while. Works without a detector.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sensors.camera.moment import Finding, Moment, ZoneMask
+from sensors.camera.settings import Zone
+from sensors.camera.tracks import Track
+
+_INSIDE_S: Final = 0.6
+_MIN_HITS: Final = 4
+_LEAST_AREA: Final = 4e-4
+"""Share of the picture: 23 pixels of 320 x 180, a person at about 60 m in a common street view."""
+_MOST_AREA: Final = 0.35
+_EMPTY_S: Final = 4.0
+_REPEAT_S: Final = 30.0
+"""While somebody stays, it is said again twice a minute."""
+
+
+class Intrusion:
+    """Watches one zone."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._mask = ZoneMask(zone)
+        self._inside_since: dict[int, float] = {}
+        self._occupied_s = -1e9
+        self._said_s: float | None = None
+
+    def step(self, moment: Moment) -> list[Finding]:
+        """At most one finding a moment: the zone's, with the surest intruder's foot point."""
+        if moment.view.upset:
+            return []
+        now_s = moment.now_s
+        surest: tuple[float, Track] | None = None
+        inside = {}
+        for track in moment.tracks:
+            if not _LEAST_AREA < track.blob.area < _MOST_AREA or not self._mask.contains(track.foot):
+                continue
+            inside[track.number] = self._inside_since.get(track.number, now_s)
+            score = _score(track, now_s - inside[track.number], moment.aspect)
+            if score > 0 and (surest is None or score > surest[0]):
+                surest = score, track
+        self._inside_since = inside
+        if surest is None:
+            if now_s - self._occupied_s > _EMPTY_S:
+                self._said_s = None
+            return []
+        self._occupied_s = now_s
+        if self._said_s is not None and now_s - self._said_s < _REPEAT_S:
+            return []
+        self._said_s = now_s
+        score, track = surest
+        onset_s = inside[track.number]
+        return [Finding("intrusion", self._zone.name, onset_s, now_s - onset_s, score, track.foot)]
+
+
+def _score(track: Track, inside_s: float, aspect: float) -> float:
+    """0 while it is not yet one; else rises with how steadily it was seen and how far it came."""
+    came = track.moved(aspect)
+    needed = max(0.02, 0.35 * track.size(aspect))
+    if inside_s < _INSIDE_S or track.hits < _MIN_HITS or came < needed:
+        return 0.0
+    # A way that is much longer than the distance is trembling, not walking.
+    straight = came / max(track.travelled, 1e-6)
+    if straight < 0.15:
+        return 0.0
+    return min(0.97, 0.6 + 0.2 * min(1.0, came / (3 * needed)) + 0.17 * min(1.0, straight * 1.5))
