@@ -1,0 +1,93 @@
+"""The network: what it looks at, its layers, and the graph that leaves for LiteRT.
+
+TensorFlow is imported inside the functions, since only training and export need it (4 s and 700 MB).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from models.frontend import BANDS, FRAME_SAMPLES, FRAMES, HOP_SAMPLES, WINDOW_SAMPLES, band_edges_hz, matrices
+
+FLOOR_BELOW_MEAN: Final = 1e-5
+"""The noise floor of the ear, relative to the window's mean power (-50 dB): what lies below tells the recorder, not
+the sound, and is masked on purpose."""
+QUIETEST: Final = 1e-9
+"""Mel power of digital silence; 16-bit quantisation noise is about here."""
+DECIBEL_SCALE: Final = 0.25
+"""Natural logarithms are scaled to about unit variance."""
+WIDTHS: Final[tuple[int, ...]] = (24, 48, 64, 96)
+
+
+def features(power: Any) -> Any:
+    """Mel power [n, FRAMES, BANDS] -> [n, FRAMES, BANDS, 2], in tensors.
+
+    First channel: log power relative to the window's mean, so that gain does not matter; second: relative to each band's
+    own mean, so that neither a steady background nor the microphone's response matters.
+    """
+    import tensorflow as tf
+
+    # City noise falls with frequency; the same weight on each octave lets distant shots count (+3 dB an octave).
+    tilt = tf.constant(np.sqrt(band_edges_hz()[1:-1] / 1_000.0)[None, None, :], tf.float32)
+    tilted = power * tilt
+    mean = tf.reduce_mean(tilted, axis=[1, 2], keepdims=True)
+    level = tf.math.log(tilted + FLOOR_BELOW_MEAN * mean + QUIETEST) - tf.math.log(mean + QUIETEST)
+    change = level - tf.reduce_mean(level, axis=1, keepdims=True)
+    return DECIBEL_SCALE * tf.stack([level, change], axis=-1)
+
+
+def build(labels: int, kinds: int, widths: Sequence[int] = WIDTHS, dropout: float = 0.2) -> Any:
+    """A Keras model from features to logits: `labels` (independent) and `kinds` (one of; a training aid, not exported)."""
+    from tensorflow import keras
+
+    layers = keras.layers
+
+    def normal(x: Any) -> Any:
+        return layers.ReLU()(layers.BatchNormalization(momentum=0.97)(x))
+
+    given = keras.Input((FRAMES, BANDS, 2))
+    x = normal(layers.Conv2D(widths[0], 5, strides=2, padding="same", use_bias=False)(given))
+    for index, width in enumerate(widths[1:]):
+        x = normal(layers.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False)(x))
+        x = normal(layers.Conv2D(width, 1, use_bias=False)(x))
+        if index == 1:
+            x = normal(layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x))
+            x = normal(layers.Conv2D(width, 1, use_bias=False)(x))
+    # Mean tells what lasts, maximum tells what struck.
+    x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
+    x = layers.Dropout(dropout)(x)
+    return keras.Model(given, [layers.Dense(labels, name="labels")(x), layers.Dense(kinds, name="kinds")(x)])
+
+
+def mel_graph(samples: Any) -> Any:
+    """Waveform [1, WINDOW_SAMPLES] -> mel power [1, FRAMES, BANDS] in tensors, as `models.frontend.mel_power` does."""
+    import tensorflow as tf
+
+    half, tail = FRAME_SAMPLES // 2, FRAME_SAMPLES - HOP_SAMPLES
+    cosines, sines, mel = (tf.constant(matrix) for matrix in matrices())
+    blocks = tf.reshape(samples, [WINDOW_SAMPLES // HOP_SAMPLES, HOP_SAMPLES])
+    frames = tf.concat([blocks[:-1], blocks[1:, :tail]], axis=1)
+    left, right = frames[:, :half], tf.reverse(frames[:, half:], [1])
+    even, odd = tf.matmul(left + right, cosines), tf.matmul(left - right, sines)
+    return tf.reshape(tf.matmul(even * even + odd * odd, mel), [1, FRAMES, BANDS])
+
+
+def export(network: Any, scale: Sequence[float], shift: Sequence[float]) -> bytes:
+    """The TFLite file: float32[1, WINDOW_SAMPLES] in [-1, 1] -> float32[1, labels] calibrated probabilities.
+
+    `scale` and `shift` are Platt's: probability = sigmoid(scale * logit + shift), one each a label.
+    """
+    import tensorflow as tf
+
+    gain, offset = tf.constant([list(scale)], tf.float32), tf.constant([list(shift)], tf.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec([1, WINDOW_SAMPLES], tf.float32, name="waveform")])  # type: ignore[untyped-decorator]
+    def graph(waveform: Any) -> Any:
+        logits, _ = network(features(mel_graph(waveform)), training=False)
+        return tf.sigmoid(logits * gain + offset)
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.get_concrete_function()])
+    return bytes(converter.convert())
