@@ -15,11 +15,10 @@ from hub.access.accounts import Accounts
 from hub.access.guard import guard, now_us
 from hub.access.rules import check_complete
 from hub.api import events, incidents, sensors, status
-from hub.api.broadcast import Broadcaster
 from hub.config import HubConfig
 from hub.console.routes import add_routes as add_console
 from hub.ingest import add_routes as add_ingest
-from hub.keys import ACCOUNTS, BROADCASTER, CONFIG, ENGINE, GATE, LOG, REGISTRY, STORE
+from hub.keys import ACCOUNTS, CONFIG, ENGINE, GATE, LOG, REGISTRY, STORE
 from hub.log import open_log
 from hub.policy.gate import Gate
 from hub.problem import problems
@@ -41,7 +40,7 @@ async def _state(app: web.Application) -> AsyncIterator[None]:
     await migrate(config.database_url)
     engine = open_engine(config.database_url)
     app[ENGINE] = engine
-    app[STORE] = Store(engine)
+    app[STORE] = Store(engine, config.webhooks)
     app[REGISTRY] = Registry(engine)
     app[ACCOUNTS] = Accounts(engine)
     if not config.open_console and (code := await app[ACCOUNTS].setup_code(now_us())):
@@ -58,11 +57,6 @@ async def _event_log(app: web.Application) -> AsyncIterator[None]:
     await app[LOG].aclose()
 
 
-async def _streams(app: web.Application) -> None:
-    """Open live views end with the hub instead of holding it."""
-    app[BROADCASTER].close()
-
-
 def address(config: HubConfig) -> str:
     """Where people reach the hub."""
     if config.http.public_url:
@@ -77,7 +71,6 @@ def build_application(config: HubConfig) -> web.Application:
     app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY)
     app[CONFIG] = config
     app[GATE] = Gate(config.policy)
-    app[BROADCASTER] = Broadcaster()
     for add_routes in (
         access_routes.add_routes,
         add_ingest,
@@ -91,7 +84,6 @@ def build_application(config: HubConfig) -> web.Application:
         add_routes(app)
     check_complete(app)
     app.cleanup_ctx.extend([_state, _event_log, fusion_context, outbox_context, influx_context])
-    app.on_shutdown.append(_streams)
     return app
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from hub.access.accounts import Accounts
-    from hub.api.broadcast import Broadcaster
+    from hub.api.events import Listeners
     from hub.config import HubConfig
     from hub.log import EventLog
     from hub.policy.gate import Gate
@@ -27,5 +27,5 @@ STORE: Final[web.AppKey[Store]] = web.AppKey("store")
 GATE: Final[web.AppKey[Gate]] = web.AppKey("gate")
 RUNNER: Final[web.AppKey[FusionRunner]] = web.AppKey("runner")
 OUTBOX: Final[web.AppKey[OutboxWorker]] = web.AppKey("outbox")
-BROADCASTER: Final[web.AppKey[Broadcaster]] = web.AppKey("broadcaster")
+LISTENERS: Final[web.AppKey[Listeners]] = web.AppKey("listeners")
 ACCOUNTS: Final[web.AppKey[Accounts]] = web.AppKey("accounts")

@@ -21,12 +21,11 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from hub.api.broadcast import Broadcaster
 from hub.fusion.engine import FusionEngine
 from hub.fusion.settings import FusionSettings
 from hub.incident import Incident, Site
-from hub.keys import BROADCASTER, CONFIG, LOG, REGISTRY, RUNNER, STORE
-from hub.log import Entry, EventLog
+from hub.keys import CONFIG, LOG, REGISTRY, RUNNER, STORE
+from hub.log import Entry, EventLog, LogUnavailable
 from hub.registry import Registry
 from hub.store import Store
 from sensors.protocol import Detection
@@ -69,22 +68,28 @@ class FusionRunner:
         self._sites_at = -SITES_REFRESH_S
         self.sites: dict[str, Site] = {}
         self.failures = 0
+        self._fault = ""
 
-    async def run(self, saved: Broadcaster) -> None:
+    def trouble(self) -> str:
+        """Empty while fusion runs, else what holds it."""
+        return self._fault
+
+    async def run(self) -> None:
         """Read, fuse, store, until cancelled; what fails is tried again from the last stored position."""
         self._position = self._committed = await self._log.committed(CONSUMER)
         self._saved = await self._log.committed(SAVED)
         while True:
             try:
-                if await self._step():
-                    saved.ring()
-            except (OSError, RuntimeError):
+                await self._step()
+                self._fault = ""
+            except (OSError, RuntimeError, LogUnavailable) as error:
+                self._fault = f"fusion can't go on: {error}"
                 self.failures += 1
                 log.exception("fusion_step_failed", position=self._position)
                 await asyncio.sleep(RETRY_S)
 
-    async def _step(self) -> bool:
-        """One batch, or one tick; True where something was stored."""
+    async def _step(self) -> None:
+        """One batch, or one tick."""
         await self._refresh_sites()
         entries = await self._log.read(self._position, BATCH)
         if not entries and self._position >= self._saved:
@@ -97,10 +102,9 @@ class FusionRunner:
             self._position = entries[-1].position
         if self._position < self._saved:
             self._rebuilt.update((incident.id, incident) for incident in revisions)
-            return False
-        stored = await self._save(revisions)
+            return
+        await self._save(revisions)
         await self._commit()
-        return stored
 
     def _fuse(self, entries: Sequence[Entry], now_us: int) -> list[Incident]:
         """In the fusion thread: offer each detection, look at the windows; the newest revision of each incident."""
@@ -113,14 +117,13 @@ class FusionRunner:
             changed.update((i.id, i) for i in self._engine.advance(now_us))
         return list(changed.values())
 
-    async def _save(self, revisions: list[Incident]) -> bool:
+    async def _save(self, revisions: list[Incident]) -> None:
         if self._rebuilt:
             self._rebuilt.update((incident.id, incident) for incident in revisions)
             revisions = await self._only_news(list(self._rebuilt.values()))
             self._rebuilt.clear()
         if revisions:
             await self._store.save(revisions, _now_us())
-        return bool(revisions)
 
     async def _only_news(self, rebuilt: list[Incident]) -> list[Incident]:
         """Of the incidents rebuilt after a restart those that differ from what is stored, numbered after it."""
@@ -168,7 +171,7 @@ async def fusion_context(app: web.Application) -> AsyncIterator[None]:
     settings = FusionSettings(temperature_c=app[CONFIG].fusion.temperature_c)
     runner = FusionRunner(app[LOG], app[REGISTRY], app[STORE], FusionEngine((), settings))
     app[RUNNER] = runner
-    task = asyncio.create_task(runner.run(app[BROADCASTER]), name="fusion")
+    task = asyncio.create_task(runner.run(), name="fusion")
     yield
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

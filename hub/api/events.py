@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from aiohttp import web
 
-from hub.api.broadcast import heard
 from hub.api.language import language_of
 from hub.api.sensors import sensor_views
 from hub.api.status import status_view
 from hub.api.views import incident_view
-from hub.keys import BROADCASTER, RUNNER, STORE
+from hub.keys import LISTENERS, RUNNER, STORE
 from hub.problem import Problem
 from hub.words import Language
 
@@ -30,6 +33,14 @@ def sse(event: str, data: Any, identifier: int | None = None) -> bytes:
     return f"{head}event: {event}\ndata: ".encode() + msgspec.json.encode(data) + b"\n\n"
 
 
+@dataclass(slots=True)
+class Listeners:
+    """How many live views are open; `closing` ends them with the hub."""
+
+    count: int = 0
+    closing: bool = False
+
+
 class _Stream:
     """One listener: where it is in the changes, and what it knows of the sensors."""
 
@@ -45,7 +56,7 @@ class _Stream:
         while changes := await self._app[STORE].changes(self._after, PAGE):
             newest = {change.id: change.sequence for change in changes}
             for identifier, sequence in sorted(newest.items(), key=lambda item: item[1]):
-                stored = await self._app[STORE].incident(identifier)
+                stored = await self._app[STORE].incident(UUID(identifier))
                 if stored is not None:
                     view = incident_view(stored, self._app[RUNNER].sites, self._language)
                     await self._response.write(sse("incident", view, sequence))
@@ -66,27 +77,28 @@ class _Stream:
 async def events(request: web.Request) -> web.StreamResponse:
     """`GET /api/v1/events`; resume with `Last-Event-ID`, or `?after=`; without either from now on."""
     app = request.app
-    broadcaster = app[BROADCASTER]
-    if broadcaster.listeners >= MAX_LISTENERS:
+    listeners, bell = app[LISTENERS], app[STORE].bell
+    if listeners.count >= MAX_LISTENERS:
         raise Problem(503, "too_many_listeners", "Too many live views are open.", headers={"Retry-After": "30"})
     asked = request.headers.get("Last-Event-ID") or request.query.get("after")
     try:
-        after = int(asked) if asked else await app[STORE].last_change()
+        after = int(asked) if asked else await app[STORE].newest_change()
     except ValueError:
         raise Problem(400, "query_invalid", "`Last-Event-ID` is a whole number that this stream gave.") from None
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     response.headers["X-Accel-Buffering"] = "no"
     await response.prepare(request)
     stream = _Stream(app, response, after, language_of(request))
-    broadcaster.listeners += 1
+    listeners.count += 1
     try:
         await response.write(b"retry: 1000\n\n")
         await stream.status()
         quiet_rounds = 0
-        while not broadcaster.closing:
-            ringing = broadcaster.listen()
+        while not listeners.closing:
+            heard = bell.count
             await stream.incidents()
-            if await heard(ringing, QUIET_S):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(bell.wait(heard), QUIET_S)
                 continue
             await stream.sensors()
             quiet_rounds += 1
@@ -95,10 +107,18 @@ async def events(request: web.Request) -> web.StreamResponse:
     except ConnectionError:
         pass  # the listener went away; it resumes by itself
     finally:
-        broadcaster.listeners -= 1
+        listeners.count -= 1
     return response
+
+
+async def _close(app: web.Application) -> None:
+    """Open live views end with the hub instead of holding it."""
+    app[LISTENERS].closing = True
+    app[STORE].bell.ring()
 
 
 def add_routes(app: web.Application) -> None:
     """Put the addresses of this module on the application."""
+    app[LISTENERS] = Listeners()
+    app.on_shutdown.append(_close)
     app.router.add_get("/api/v1/events", events)

@@ -14,9 +14,9 @@ from hub.api import geojson
 from hub.api.language import language_of
 from hub.api.views import incident_view
 from hub.incident import State
-from hub.keys import BROADCASTER, RUNNER, STORE
+from hub.keys import RUNNER, STORE
 from hub.problem import Problem
-from hub.store import Decision, StaleRevision, StoredIncident, TransitionRefused
+from hub.store import Decision, SecondPersonNeeded, StaleRevision, StoredIncident, TransitionRefused
 
 MAX_LIMIT: Final = 500
 REASON_NEEDED: Final = frozenset({"reject"})
@@ -112,11 +112,12 @@ async def decide(request: web.Request) -> web.Response:
         stored = await request.app[STORE].decide(_identifier(request), decision)
     except KeyError:
         raise Problem(404, "incident_unknown", "There is no incident of this id.") from None
+    except SecondPersonNeeded as needed:
+        raise Problem(409, "second_person_needed", str(needed)) from None
     except StaleRevision as stale:
         raise Problem(409, "stale_revision", str(stale)) from None
     except TransitionRefused as refused:
         raise Problem(409, "transition_refused", str(refused)) from None
-    request.app[BROADCASTER].ring()
     return json_response(incident_view(stored, request.app[RUNNER].sites, language_of(request)))
 
 

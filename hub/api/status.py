@@ -57,7 +57,7 @@ async def healthz(_request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """`GET /readyz`: the log takes messages and fusion runs."""
     runner = request.app[RUNNER]
-    trouble = [text for text in (request.app[LOG].trouble(), runner.trouble()) if text]
+    trouble = [text for text in (request.app[LOG].health().fault, runner.trouble()) if text]
     return json_response({"status": "trouble" if trouble else "ok", "trouble": trouble}, 503 if trouble else 200)
 
 
