@@ -15,23 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.fusion.air import Air, travel_times
+from hub.fusion.picks import PickSet
 from hub.fusion.settings import FusionSettings
+from hub.fusion.vote import Vote
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-
-
-@dataclass(frozen=True, slots=True)
-class PickSet:
-    """Picks of one neighbourhood: sensor positions (S,) in metres, picks (N,) by sensor index, sorted by time."""
-
-    x: Array
-    y: Array
-    z: Array
-    sensor: Index
-    time: Array
-    sigma: Array
-    weight: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +50,21 @@ def find_sources(picks: PickSet, air: Air, settings: FusionSettings, most: int =
     found: list[Source] = []
     left = picks
     indexes = np.arange(len(picks.time))
+    fresh = np.ones(len(picks.time), bool)
     while len(found) < most:
-        source = _best(left, air, settings)
-        if source is None:
+        if len(np.unique(left.sensor[fresh])) < settings.min_sensors - len(found):
             break
-        if found and not _independent(source, left, found, air, settings):
+        source = _best(left, fresh, air, settings)
+        if source is None or len(np.unique(left.sensor[source.picks][fresh[source.picks]])) < (
+            settings.min_sensors - len(found)
+        ):
             break
         found.append(_renumbered(source, indexes))
         keep = np.ones(len(left.time), bool)
         keep[source.picks] = False
         indexes = indexes[keep]
-        left = PickSet(
-            picks.x, picks.y, picks.z, left.sensor[keep], left.time[keep], left.sigma[keep], left.weight[keep]
-        )
+        left = left.only(keep)
+        fresh = fresh[keep] & ~_possible_echo(left, source, air, settings)
     return found
 
 
@@ -84,102 +75,88 @@ def _renumbered(source: Source, indexes: Index) -> Source:
     )  # fmt: skip
 
 
-def _independent(source: Source, picks: PickSet, found: list[Source], air: Air, settings: FusionSettings) -> bool:
-    """True if enough of its picks can't be echoes of the sources found before: echoes only arrive late."""
-    sensors = picks.sensor[source.picks]
-    times = picks.time[source.picks]
-    possible_echo = np.zeros(len(times), bool)
-    for other in found:
-        direct = travel_times(picks.x - other.x, picks.y - other.y, picks.z - other.z, air)[sensors]
-        first, last = other.emissions[0], other.emissions[-1]
-        possible_echo |= (times > first + direct - settings.gate_s) & (times < last + direct + settings.echo_tail_s)
-    return len(np.unique(sensors[~possible_echo])) >= settings.min_sensors - 1
+def _possible_echo(picks: PickSet, source: Source, air: Air, settings: FusionSettings) -> NDArray[np.bool_]:
+    """Picks that may be echoes of a source: echoes only arrive late, and not for long."""
+    direct = travel_times(picks.x - source.x, picks.y - source.y, picks.z - source.z, air)[picks.sensor]
+    late = picks.time - direct
+    after = late > source.emissions[0] - settings.gate_s
+    return np.asarray(after & (late < source.emissions[-1] + settings.echo_tail_s))
 
 
-def _best(picks: PickSet, air: Air, settings: FusionSettings) -> Source | None:
-    if len(np.unique(picks.sensor)) < settings.min_sensors:
+def _best(picks: PickSet, fresh: NDArray[np.bool_], air: Air, settings: FusionSettings) -> Source | None:
+    """The best source that any fresh pivot leads to; the search ends early at one that most sensors agree on."""
+    present = len(np.unique(picks.sensor))
+    if present < settings.min_sensors:
         return None
+    vote = Vote(picks, air, settings)
+    starts: list[tuple[float, float, float]] = []
+    for pivot in _pivots(picks, fresh, air):
+        starts += vote.places(pivot)
+        starts.sort(reverse=True)
+        if starts and starts[0][0] >= settings.sure_share * present:
+            break
     best: Source | None = None
-    for x, y in _candidates(picks, air, settings):
+    tried: list[tuple[float, float]] = []
+    for votes, x, y in starts:
+        if len(tried) >= 4 or votes < 0.75 * starts[0][0]:
+            break
+        if any(math.hypot(x - px, y - py) < 10.0 for px, py in tried):
+            continue
+        tried.append((x, y))
         source = refine(picks, x, y, air, settings)
         if source is not None and (best is None or source.score > best.score):
             best = source
-    return best
+    return best if best is not None and best.score > _places_tried(air, settings) else None
 
 
-def _candidates(picks: PickSet, air: Air, settings: FusionSettings) -> list[tuple[float, float]]:
-    """Points of the grid that most sensors vote for."""
-    coarse_s = 1.1 * settings.grid_m / air.speed_mps
-    bin_s = coarse_s / 8
-    table, start = _tables(picks, bin_s, 8)
-    pivots = _pivots(picks)
-    steps = np.arange(-settings.first_sensor_m, settings.first_sensor_m + 1, settings.grid_m)
-    gx, gy = (axis.ravel() for axis in np.meshgrid(steps, steps))
-    inside = gx * gx + gy * gy <= settings.first_sensor_m**2
-    gx, gy = gx[inside], gy[inside]
-    height = float(np.mean(picks.z))
-    points: list[tuple[float, float, float]] = []
-    columns = (np.arange(table.shape[0]) * table.shape[1]).astype(np.intp)
-    flat = table.ravel()
-    for pivot in pivots:
-        home = picks.sensor[pivot]
-        x, y = gx + picks.x[home], gy + picks.y[home]
-        dx, dy = picks.x[None, :] - x[:, None], picks.y[None, :] - y[:, None]
-        travel = travel_times(dx, dy, picks.z[None, :] - height, air)
-        expected = picks.time[pivot] + travel - travel[:, home][:, None]
-        bins = np.clip(((expected - start) / bin_s).astype(np.intp), 0, table.shape[1] - 1)
-        votes = flat[bins + columns].sum(axis=1)
-        for at in np.argsort(-votes, kind="stable")[:3]:
-            points.append((float(votes[at]), float(x[at]), float(y[at])))
-    points.sort(key=lambda point: (-point[0], point[1], point[2]))
-    chosen: list[tuple[float, float]] = []
-    for votes_at, px, py in points:
-        if votes_at < 0.5 * points[0][0] or len(chosen) >= 6:
-            break
-        if all(math.hypot(px - qx, py - qy) > 1.5 * settings.grid_m for qx, qy in chosen):
-            chosen.append((px, py))
-    return chosen
+def _places_tried(air: Air, settings: FusionSettings) -> float:
+    """Logarithm of how many places could have been tried: what a source must be better than chance by."""
+    return 2.0 * math.log(math.sqrt(math.pi) * settings.first_sensor_m / (settings.gate_s * air.speed_mps))
 
 
-def _pivots(picks: PickSet) -> list[int]:
-    """The first pick of each of the first sensors, and the strongest sensors' first."""
-    _, first = np.unique(picks.sensor, return_index=True)
-    return [int(i) for i in np.sort(first)[:6]]
+def _pivots(picks: PickSet, fresh: NDArray[np.bool_], air: Air) -> list[int]:
+    """Picks that are likely direct arrivals at one of the nearest sensors, the likeliest first.
 
-
-def _tables(picks: PickSet, bin_s: float, half: int) -> tuple[NDArray[np.float32], float]:
-    """(S, B) votes by sensor and arrival time: a triangle around each pick, never more than one vote a sensor."""
-    start = float(picks.time.min()) - bin_s * (half + 2)
-    count = int((float(picks.time.max()) - start) / bin_s) + half + 4
-    table = np.zeros((len(picks.x), count), np.float32)
-    centre = ((picks.time - start) / bin_s).astype(np.intp)
-    for offset in range(-half, half + 1):
-        height = np.float32(1.0 - abs(offset) / (half + 1))
-        np.maximum.at(table, (picks.sensor, centre + offset), height)
-    return table, start
+    The loudest; then those that the most sensors follow within the time that sound needs between the two; then the
+    first of the first sensors.
+    """
+    level = np.where(fresh, picks.level, 0.0)
+    loud = np.argsort(-level, kind="stable")[:2].tolist() if np.any(level > 0.0) else []
+    apart = travel_times(picks.x[:, None] - picks.x, picks.y[:, None] - picks.y, picks.z[:, None] - picks.z, air)
+    window = apart[picks.sensor[:, None], picks.sensor[None, :]] + 0.02
+    later = picks.time[None, :] - picks.time[:, None]
+    follows = ((later >= -0.02) & (later <= window)).astype(np.float32)
+    member = np.zeros((len(picks.time), len(picks.x)), np.float32)
+    member[np.arange(len(picks.time)), picks.sensor] = 1.0
+    followers = np.minimum(follows @ member, 1.0).sum(axis=1)
+    crowded = np.argsort(np.where(fresh, -followers, 0.0), kind="stable")[:4].tolist()
+    usable = np.flatnonzero(fresh)
+    _, first = np.unique(picks.sensor[usable], return_index=True)
+    early = usable[np.sort(first)[:4]].tolist()
+    return list(dict.fromkeys([*loud, *crowded, *early]))
 
 
 def emission_peaks(emitted: Array, sensor: Index, width_s: float, settings: FusionSettings) -> list[tuple[float, int]]:
     """(time, sensors) of the emission times on which distinct sensors agree within `width_s`, the most first."""
     order = np.argsort(emitted, kind="stable")
     times, who = emitted[order], sensor[order]
+    starts = np.arange(len(times))
     ends = np.searchsorted(times, times + width_s, side="right")
-    counts = ends - np.arange(len(times))
-    peaks: list[tuple[float, int]] = []
-    for at in np.argsort(-counts, kind="stable"):
-        if counts[at] < 2 or len(peaks) >= 4 * settings.max_rounds:
-            break
-        distinct = len(np.unique(who[at : ends[at]]))
-        middle = float(np.median(times[at : ends[at]]))
-        peaks.append((middle, distinct))
-    peaks.sort(key=lambda peak: (-peak[1], peak[0]))
+    counts = ends - starts
+    gap = max(settings.round_gap_s, width_s)
+    best = 0
     kept: list[tuple[float, int]] = []
-    for time, count in peaks:
-        if kept and (count < settings.round_share * kept[0][1] or len(kept) >= settings.max_rounds):
+    for at in np.argsort(-counts, kind="stable").tolist():
+        if counts[at] < max(2, settings.round_share * best) or len(kept) >= settings.max_rounds:
             break
-        if all(abs(time - other) > max(settings.round_gap_s, width_s) for other, _ in kept):
-            kept.append((time, count))
-    return kept
+        middle = float(times[(at + int(ends[at])) // 2])
+        if any(abs(middle - other) <= gap for other, _ in kept):
+            continue
+        distinct = len(set(who[at : ends[at]].tolist()))
+        best = max(best, distinct)
+        kept.append((middle, distinct))
+    kept.sort(key=lambda peak: (-peak[1], peak[0]))
+    return [peak for peak in kept if peak[1] >= settings.round_share * best]
 
 
 def refine(picks: PickSet, x: float, y: float, air: Air, settings: FusionSettings) -> Source | None:
@@ -187,7 +164,7 @@ def refine(picks: PickSet, x: float, y: float, air: Air, settings: FusionSetting
     z = float(np.mean(picks.z)) - 2.0
     z_mean = z
     emissions: Array = np.zeros(0)
-    for gate, width in ((0.12, 0.12), (0.06, 0.06), (0.04, 0.04), (settings.gate_s, 0.03), (settings.gate_s, 0.03)):
+    for gate, width in ((0.05, 0.05), (0.04, 0.04), (settings.gate_s, 0.03), (settings.gate_s, 0.03)):
         travel = travel_times(picks.x - x, picks.y - y, picks.z - z, air)
         emitted = picks.time - travel[picks.sensor]
         peaks = emission_peaks(emitted, picks.sensor, width, settings)

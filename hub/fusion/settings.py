@@ -33,6 +33,9 @@ class FusionSettings:
     min_sensors: int = 4
     """Sensors that must agree on one round for a place with an ellipse. Larger: fewer chance alignments; sparse
     networks answer with strips."""
+    sure_share: float = 0.4
+    """Share of the sensors with picks whose votes for one place end the search. Larger: slower, and safer where
+    several things banged."""
     round_gap_s: float = 0.05
     """Shortest time between two rounds in seconds. Larger: automatic fire is counted short."""
     echo_tail_s: float = 1.5

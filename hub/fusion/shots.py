@@ -50,6 +50,7 @@ def neighbourhood(table: SiteTable, detections: Sequence[Detection]) -> Neighbou
         time=np.array([d.onset - zero for d in detections], float) * 1e-6,
         sigma=np.array([d.clock_sigma_us for d in detections], float) * 1e-6,
         weight=np.array([d.score for d in detections], float),
+        level=np.array([max(d.peak_db or 0.0, 0.0) for d in detections], float),
     )
     return Neighbourhood(plane, zero, unique, picks, tuple(detections))
 
