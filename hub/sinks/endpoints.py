@@ -1,19 +1,26 @@
-"""Where a dispatch goes: the configuration of one webhook endpoint."""
+"""Where a dispatch goes: the configuration of one webhook endpoint, its secrets and its filters."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+
+from hub.incident import Incident, Place
+
+Point = tuple[float, float]
+
+_METRES_PER_DEGREE = 111_320.0
 
 
 class Endpoint(Struct, frozen=True, forbid_unknown_fields=True):
     """One receiver of dispatches, with its secrets, its filters and its limits.
 
     `exercise` endpoints get exercises and nothing else; the others never get one. `secret` (`whsec_` + base64) signs
-    with HMAC-SHA256 (`v1`), `signing_key` (`whsk_` + base64) with Ed25519 (`v1a`); `old_secrets` sign beside it in a
-    rotation.
+    with HMAC-SHA256 (`v1`), `signing_key` (`whsk_` + base64) with Ed25519 (`v1a`); `old_secrets` (of both kinds) sign
+    beside them in a rotation.
     """
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -26,7 +33,62 @@ class Endpoint(Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal["cloudevents", "cap", "plain"] = "cloudevents"
     events: tuple[str, ...] = ()
     """Classes that go there; empty means all."""
+    zones: dict[str, tuple[Point, ...]] = {}
+    """Polygons of (latitude, longitude) by name: an incident that may lie in one of them goes there; none means all."""
+    minimum_probability: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.0
     exercise: bool = False
     allow_private: tuple[str, ...] = ()
     """Host names that may resolve to a private address; every other private address is refused."""
     timeout_s: Annotated[float, Meta(gt=0.0, le=60.0)] = 10.0
+    ca_file: Path | None = None
+    """Authority that signed the receiver's certificate, where it is not a public one."""
+    client_certificate_file: Path | None = None
+    """Certificate with its key by which the hub shows itself (mutual TLS)."""
+    callback_key: str = ""
+    """`whpk_` + base64: the Ed25519 key that signs the receiver's outcome call-backs; without it, `secret` does."""
+
+    def wants(self, incident: Incident) -> bool:
+        """True where a confirmed `incident` goes to this endpoint."""
+        return (
+            incident.exercise == self.exercise
+            and (not self.events or incident.event in self.events)
+            and incident.probability >= self.minimum_probability
+            and (not self.zones or any(may_lie_in(incident.place, zone) for zone in self.zones.values()))
+        )
+
+
+def may_lie_in(place: Place, polygon: tuple[Point, ...]) -> bool:
+    """True where the place lies in the polygon, or so near that its 95 % ellipse may reach into it.
+
+    The ellipse is taken as the circle of its major axis: one message too many is better than a district that hears of
+    nothing. Of a strip or a disc every corner of the outline counts.
+    """
+    reach_m = place.ellipse.semi_major_m if place.ellipse else 0.0
+    points = ((place.latitude, place.longitude), *place.outline)
+    return any(inside(point, polygon) for point in points) or distance_to_m(points[0], polygon) <= reach_m
+
+
+def inside(point: Point, polygon: tuple[Point, ...]) -> bool:
+    """Even-odd rule; `polygon` may be closed or not."""
+    y, x = point
+    crossings = False
+    for (y1, x1), (y2, x2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) / (y2 - y1) * (x2 - x1):
+            crossings = not crossings
+    return crossings
+
+
+def distance_to_m(point: Point, polygon: tuple[Point, ...]) -> float:
+    """Metres from the point to the nearest edge, on a local plane."""
+    shrink = math.cos(math.radians(point[0]))
+
+    def plane(corner: Point) -> tuple[float, float]:
+        return (corner[1] - point[1]) * shrink * _METRES_PER_DEGREE, (corner[0] - point[0]) * _METRES_PER_DEGREE
+
+    nearest = math.inf
+    for start, end in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+        (x1, y1), (x2, y2) = plane(start), plane(end)
+        length2 = (x2 - x1) ** 2 + (y2 - y1) ** 2
+        along = 0.0 if length2 == 0 else max(0.0, min(1.0, -(x1 * (x2 - x1) + y1 * (y2 - y1)) / length2))
+        nearest = min(nearest, math.hypot(x1 + along * (x2 - x1), y1 + along * (y2 - y1)))
+    return nearest
