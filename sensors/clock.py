@@ -121,7 +121,7 @@ class CaptureClock:
 
     def __init__(self, rate_hz: int, *, path_sigma_us: float = 1_000.0, window_s: float = 120.0) -> None:
         self._rate = rate_hz
-        self._path_sigma_us = path_sigma_us
+        self.path_sigma_us = path_sigma_us
         self._window = round(window_s * rate_hz)
         self._stamps: deque[tuple[int, int]] = deque(maxlen=1_024)
         self._late: deque[float] = deque(maxlen=JUMP_BLOCKS)
@@ -166,7 +166,7 @@ class CaptureClock:
     @property
     def sigma_us(self) -> int:
         """One-sigma uncertainty of `utc_us` against true UTC."""
-        return math.ceil(math.hypot(self._fit_sigma_us, self._path_sigma_us, self._system.sigma_us))
+        return math.ceil(math.hypot(self._fit_sigma_us, self.path_sigma_us, self._system.sigma_us))
 
     @property
     def drift_ppm(self) -> float:

@@ -92,6 +92,7 @@ class Hearing:
         self.windows_scored = 0
         self._rate_hz = 0
         self._budget = float(MAX_PICKS_PER_S)
+        self._overloaded_s = 0.0
         self._levels: list[Levels] = []
         self._impulses: list[Impulse] = []
 
@@ -123,6 +124,11 @@ class Hearing:
         return self._told()
 
     @property
+    def overloaded(self) -> bool:
+        """True for a minute after picks had to be dropped."""
+        return self._overloaded_s > 0.0
+
+    @property
     def laf_db(self) -> float | None:
         """A-weighted Fast level now, None before the first sound."""
         return self._meter.laf if self._rate_hz else None
@@ -150,6 +156,7 @@ class Hearing:
         self._buffer.append(samples)
         self._levels += self._meter.feed(samples, start_us, gap=gap)
         self._budget = min(self._budget + samples.size / self._rate_hz * MAX_PICKS_PER_S, float(MAX_PICKS_PER_S))
+        self._overloaded_s = max(0.0, self._overloaded_s - samples.size / self._rate_hz)
         self._waiting += self._picker.feed(samples)
         heard_s = self._buffer.end / self._rate_hz
         while self._waiting and self._waiting[0].onset_s + self.settings.after_s <= heard_s:
@@ -166,6 +173,7 @@ class Hearing:
             return
         if self._budget < 1.0:
             self.dropped_picks += 1
+            self._overloaded_s = 60.0
             return
         scores = self._score(self.model, pick.onset_s)
         told = [label for label in scores if label in IMPULSIVE and scores[label] >= self.settings.report_floor]

@@ -19,7 +19,7 @@ def hear(
     settings: HearingSettings | None = None,
     clock_sigma_us: int = 1_000,
 ) -> Heard:
-    """Everything told about `samples` [n] or [n, channels] (full scale 1) whose first was captured at `start_utc_us`."""
+    """Everything told about `samples` [n] or [n, channels] (full scale 1), the first captured at `start_utc_us`."""
     hearing = Hearing(settings, model)
     watch = ConditionWatch()
     wave = mono(samples)

@@ -39,7 +39,7 @@ class SourceStatus:
     overruns: int = 0
     clock_offset_us: int = 0
     clock_synchronised: bool = True
-    clock_jumps: int = 0
+    clock_jumped: bool = False
 
 
 class SourceError(Exception):

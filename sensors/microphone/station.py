@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from uuid import UUID
@@ -20,6 +21,9 @@ from sensors.microphone.sources import SoundBlock, Source, SourceError
 from sensors.protocol import SOUND_EVENTS, Detection, SoundLevel
 
 _log = structlog.get_logger(__name__)
+
+# One thread analyses for all stations of a process: a model may be shared, and a second of sound costs about 2 ms.
+_ANALYSIS = ThreadPoolExecutor(1, thread_name_prefix="hearing")
 
 
 def _now_us() -> int:
@@ -59,18 +63,21 @@ class MicrophoneStation:
         """Capture and analyse until cancelled or until the source ends."""
         self._failed = None
         loop = asyncio.get_running_loop()
+        fresh = True
         try:
             async with aclosing(self.source.blocks()) as blocks:  # type: ignore[type-var]
-                async for block in blocks:
+                async for given in blocks:
+                    # Whatever was heard before this run is not joined to it.
+                    block, fresh = replace(given, gap=given.gap or fresh), False
                     self._sigma_us = block.clock_sigma_us
-                    heard = await loop.run_in_executor(None, self._analyse, block)
+                    heard = await loop.run_in_executor(_ANALYSIS, self._analyse, block)
                     await self._tell(heard, send)
         except SourceError as error:
             self._failed = Condition("lost", error.code)
             _log.warning("microphone_lost", sensor=self.sensor_id, code=error.code, detail=error.detail)
             await self._tell(self._hearing.finish(), send)
             raise
-        await self._tell(await loop.run_in_executor(None, self._hearing.finish), send)
+        await self._tell(await loop.run_in_executor(_ANALYSIS, self._hearing.finish), send)
         self._failed = Condition("lost", "source_ended")
 
     def health(self) -> StationHealth:
@@ -80,9 +87,9 @@ class MicrophoneStation:
         if condition.capture == "ok":
             if not status.clock_synchronised:
                 condition = Condition("degraded", "clock_unsynchronised")
-            elif status.clock_jumps:
+            elif status.clock_jumped:
                 condition = Condition("degraded", "clock_jumped")
-            elif self._hearing.dropped_picks:
+            elif self._hearing.overloaded:
                 condition = Condition("degraded", "too_many_impulses")
         return StationHealth(
             capture=condition.capture,

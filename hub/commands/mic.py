@@ -1,0 +1,287 @@
+"""`tocsin mic`: hear with a sound card, a file or a network stream, and tell the hub."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+if TYPE_CHECKING:
+    from sensors.identity import Identity
+    from sensors.microphone.levels import Calibration
+    from sensors.microphone.sources import Source
+    from sensors.microphone.station import MicrophoneStation
+
+app = typer.Typer()
+
+EXAMPLES = """Examples:
+
+  tocsin mic --list                                      the inputs of this machine
+
+  tocsin mic --self-test                                 is everything here that listening needs?
+
+  tocsin mic --device 2 --identity mic-3.key             hear with input 2, tell the hub enrolled at
+
+  tocsin mic --file shots.flac                           hear a file and print what would be told
+
+  tocsin mic --url tcp://10.0.0.7:9000?rate=48000        raw 16-bit samples over TCP
+
+  tocsin mic --calibrate --device 2 --state ~/mic-3      with a 94 dB, 1 kHz calibrator on the microphone
+"""
+DEFAULT_SENSOR = "mic"
+
+
+def _fail(code: str, detail: str) -> typer.Exit:
+    typer.echo(f"{detail} [{code}]", err=True)
+    return typer.Exit(2)
+
+
+@app.command(epilog=EXAMPLES)
+def mic(
+    device: Annotated[str, typer.Option(help="Input: its number, or a part of its name. Default: the system's.")] = "",
+    file: Annotated[Path | None, typer.Option(help="Hear a sound file instead: WAV, FLAC, Ogg, MP3.")] = None,
+    url: Annotated[str, typer.Option(help="Hear a stream instead: http(s)://, tcp://host:port, rtsp://.")] = "",
+    rate: Annotated[int | None, typer.Option(help="Sample rate of the input, Hz. Default: 48,000 if it can.")] = None,
+    real_time: Annotated[bool, typer.Option(help="Play a file at its own pace, not as fast as possible.")] = False,
+    start: Annotated[str, typer.Option(help="UTC of the file's first sample, as 2026-11-22T20:00:00Z.")] = "",
+    hub: Annotated[str, typer.Option(help="Address of the hub. Default: where the identity was enrolled.")] = "",
+    identity: Annotated[Path | None, typer.Option(help="Key file of this sensor, made by `tocsin enrol`.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Folder for spool and calibration.")] = None,
+    model: Annotated[str, typer.Option(help="Acoustic model; `none` for sound levels only.")] = "",
+    period: Annotated[float, typer.Option(help="Period of the sound levels, s.", min=1.0, max=3600.0)] = 60.0,
+    exercise: Annotated[bool, typer.Option(help="Mark everything as an exercise: it can never be dispatched.")] = False,
+    list_inputs: Annotated[bool, typer.Option("--list", help="List the inputs, and stop.")] = False,
+    self_test: Annotated[bool, typer.Option("--self-test", help="Try what listening needs, and stop.")] = False,
+    calibrate: Annotated[bool, typer.Option("--calibrate", help="Take a 94 dB calibrator's tone, and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable lines.")] = False,
+) -> None:
+    """Run a microphone agent. Sound stays in two seconds of memory; only what the wire contract names is told.
+
+    Without --identity nothing is sent: what would be told is printed.
+    """
+    from sensors.confinement import forbid_core_dumps
+    from sensors.microphone.sources import SourceError
+
+    forbid_core_dumps()
+    if sum((bool(device), file is not None, bool(url))) > 1:
+        raise _fail("one_source", "Give one of --device, --file and --url.")
+    if hub and identity is None:
+        raise _fail("identity_missing", "A hub only hears an enrolled sensor: give --identity, made by `tocsin enrol`.")
+    try:
+        if list_inputs:
+            _list(as_json)
+            return
+        if self_test:
+            asyncio.run(_self_test(model, live=file is None and not url, as_json=as_json))
+            return
+        source = _source(device, file, url, rate, real_time, start)
+        if calibrate:
+            asyncio.run(_calibrate(source, _state(state), as_json))
+            return
+        asyncio.run(_listen(source, hub, identity, state, model, period, exercise, as_json))
+    except SourceError as error:
+        raise _fail(error.code, error.detail) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _list(as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from sensors.microphone.live import devices
+
+    found = devices()
+    if as_json:
+        typer.echo(json.dumps({"inputs": msgspec.to_builtins(found)}))
+    elif not found:
+        typer.echo("No inputs: plug a microphone in, or hear a file or stream with --file or --url.")
+    else:
+        table = Table("no.", "name", "host", "channels", "Hz", "default")
+        for entry in found:
+            row = (entry.index, entry.name, entry.host, entry.channels, entry.rate_hz, "yes" if entry.default else "")
+            table.add_row(*(str(cell) for cell in row))
+        Console().print(table)
+    if not found:
+        raise typer.Exit(1)
+
+
+def _source(device: str, file: Path | None, url: str, rate: int | None, real_time: bool, start: str) -> Source:
+    from sensors.microphone.live import LiveSource
+    from sensors.microphone.recording import RecordingSource
+    from sensors.microphone.stream import StreamSource
+
+    if file is not None:
+        return RecordingSource(file, start_utc_us=_start_us(start), real_time=real_time)
+    if start:
+        raise _fail("start_unusable", "--start is the time of a file's first sample: give --file too.")
+    if url:
+        return StreamSource(url)
+    return LiveSource(int(device) if device.isdigit() else device or None, rate_hz=rate)
+
+
+def _start_us(start: str) -> int | None:
+    if not start:
+        return None
+    try:
+        moment = datetime.fromisoformat(start)
+    except ValueError:
+        raise _fail("start_unusable", f"{start!r} is not a time like 2026-11-22T20:00:00Z.") from None
+    if moment.tzinfo is None:
+        raise _fail("start_unusable", f"{start!r} has no offset from UTC: end it with Z, or +01:00.")
+    return round(moment.timestamp() * 1e6)
+
+
+def _state(state: Path | None) -> Path:
+    folder = state or Path.home() / ".local" / "share" / "tocsin" / "mic"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _fail(
+            "state_unwritable", f"{folder} can't be made: {error.strerror}. Give another with --state."
+        ) from None
+    return folder
+
+
+async def _self_test(model: str, *, live: bool, as_json: bool) -> None:
+    from models.runtime import AcousticModel
+    from sensors.microphone.check import self_test
+
+    findings = await self_test(lambda: AcousticModel.load(model or None), live=live)
+    if as_json:
+        typer.echo(json.dumps({"self_test": msgspec.to_builtins(findings)}))
+    else:
+        for finding in findings:
+            word = "ok" if finding.ok else ("MISSING" if finding.needed else "warning")
+            typer.echo(f"{word:8} {finding.part}: {finding.seen}")
+    if any(finding.needed and not finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _calibrate(source: Source, folder: Path, as_json: bool) -> None:
+    from sensors.microphone.calibration import listen_to_calibrator, save_calibration
+    from sensors.microphone.levels import CalibrationError
+
+    typer.echo("Put the calibrator (94 dB, 1 kHz) on the microphone; listening for 5 s.", err=True)
+    try:
+        found = await listen_to_calibrator(source)
+        await asyncio.to_thread(save_calibration, folder, found)
+    except CalibrationError as error:
+        raise _fail(error.code, error.detail) from None
+    except OSError as error:
+        raise _fail("state_unwritable", f"{folder} can't be written: {error.strerror}.") from None
+    if as_json:
+        typer.echo(json.dumps({"calibration": msgspec.to_builtins(found)}))
+    else:
+        typer.echo(f"Calibrated: full scale is {found.db(1.0):.1f} dB peak, levels good to {found.sigma_db:g} dB.")
+
+
+def _calibration(folder: Path | None) -> Calibration:
+    from sensors.microphone.calibration import load_calibration
+    from sensors.microphone.levels import CalibrationError
+
+    try:
+        return load_calibration(folder)
+    except CalibrationError as error:
+        raise _fail(error.code, error.detail) from None
+
+
+def _station(
+    sensor: str, source: Source, calibration: Calibration, model: str, period: float, exercise: bool
+) -> MicrophoneStation:
+    from models.registry import ModelRefused
+    from models.runtime import AcousticModel
+    from sensors.microphone.hearing import HearingSettings
+    from sensors.microphone.station import MicrophoneStation
+
+    try:
+        loaded = None if model == "none" else AcousticModel.load(model or None)
+    except ModelRefused as error:
+        raise _fail(error.code, str(error)) from None
+    settings = HearingSettings(calibration=calibration, period_s=period)
+    return MicrophoneStation(sensor, source, settings, model=loaded, exercise=exercise)
+
+
+async def _listen(
+    source: Source,
+    hub: str,
+    identity: Path | None,
+    state: Path | None,
+    model: str,
+    period: float,
+    exercise: bool,
+    as_json: bool,
+) -> None:
+    calibration = _calibration(state)
+    task = asyncio.current_task()
+    assert task is not None
+    with suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    if identity is None:
+        await _print(_station(DEFAULT_SENSOR, source, calibration, model, period, exercise), as_json)
+        return
+    from sensors.agent import Agent
+    from sensors.spool import Spool
+    from sensors.uplink import Uplink
+
+    key = _identity(identity)
+    address = hub or key.hub
+    if not address:
+        raise _fail("hub_missing", f"{identity} was not enrolled at a hub: give its address with --hub.")
+    station = _station(key.sensor, source, calibration, model, period, exercise)
+    spool = Spool(_state(state) / f"{key.sensor}.spool")
+    try:
+        uplink = Uplink(address, key, spool)
+    except ValueError as error:
+        raise _fail("hub_unusable", str(error)) from None
+    typer.echo(f"{key.sensor} hears {source.name} and tells {address}; Ctrl-C stops.", err=True)
+    agent = Agent(key.sensor, station, spool, uplink, exercise=exercise)
+    try:
+        await agent.run()
+    except asyncio.CancelledError:
+        typer.echo("Stopped.", err=True)
+    finally:
+        await agent.aclose()
+
+
+def _identity(path: Path) -> Identity:
+    from sensors.identity import Identity, IdentityError
+
+    try:
+        return Identity.load(path)
+    except IdentityError as error:
+        raise _fail(error.code, str(error)) from None
+
+
+async def _print(station: MicrophoneStation, as_json: bool) -> None:
+    """A dry run: nothing is sent, what would be told is printed."""
+    told = 0
+
+    async def show(message: Any) -> None:
+        nonlocal told
+        told += 1
+        if as_json:
+            typer.echo(msgspec.json.encode(message).decode())
+            return
+        fields = msgspec.to_builtins(message)
+        moment = datetime.fromtimestamp((fields.get("onset") or fields["start"]) / 1e6).astimezone()
+        words = " ".join(
+            f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+            for key, value in fields.items()
+            if value is not None and not re.fullmatch("id|sensor|sent|type|start|onset|model|exercise", key)
+        )
+        typer.echo(f"{moment.isoformat(timespec='milliseconds')} {fields['type']}: {words}")
+
+    with suppress(asyncio.CancelledError):
+        await station.run(show)
+    health = station.health()
+    if not as_json:
+        typer.echo(f"Heard {station.source.name}: {told} messages. Sound: {health.reason or health.capture}.", err=True)
