@@ -5,7 +5,7 @@ opens
 a log file for replay. What a consumer has done with a message is its own matter; only its position is kept here.
 """
 
-from hub.log.embedded import EmbeddedLog
+from hub.log.embedded import EmbeddedLog, open_log
 from hub.log.interface import AppendResult, Entry, EventLog, LogFull, LogHealth, LogUnavailable, Retention
 from hub.log.reading import read_file
 
@@ -18,5 +18,6 @@ __all__ = [
     "LogHealth",
     "LogUnavailable",
     "Retention",
+    "open_log",
     "read_file",
 ]

@@ -210,3 +210,12 @@ class EmbeddedLog:
 
 def _position(entry: Entry) -> int:
     return entry.position
+
+
+async def open_log(data_dir: Path) -> EmbeddedLog:
+    """The log in `data_dir`, which is made where it is missing; LogUnavailable where that can't be."""
+    try:
+        await asyncio.to_thread(data_dir.mkdir, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LogUnavailable("log_cannot_open", f"{data_dir}: {error.strerror}") from error
+    return await EmbeddedLog.open(data_dir / "log.sqlite")

@@ -51,7 +51,7 @@ class LogHealth:
     fault: str = ""
 
 
-class LogFull(Exception):
+class LogFull(RuntimeError):
     """More is waiting for the disk than may wait; nothing of this append was taken."""
 
     def __init__(self, queued: int, retry_after_s: float) -> None:
@@ -60,7 +60,7 @@ class LogFull(Exception):
         super().__init__(f"{queued} messages wait for the disk; try again in {retry_after_s:g} s")
 
 
-class LogUnavailable(Exception):
+class LogUnavailable(RuntimeError):
     """The log could not be written or read (disk full, read-only, damaged, closed); nothing of this append was kept."""
 
     def __init__(self, code: str, reason: str, retry_after_s: float = 5.0) -> None:
