@@ -24,6 +24,11 @@ def _now_us() -> int:
     return time.time_ns() // 1_000
 
 
+def clock_error_ms(plan: MicrophonePlan, at_s: float, chance: float) -> float:
+    """How wrong the sensor's clock is `at_s` seconds into the scenario; `chance` is a standard normal number."""
+    return plan.clock_offset_ms + plan.clock_drift_ppm * at_s * 1e-3 + plan.clock_jitter_ms * chance
+
+
 class SimulatedMicrophone:
     """One microphone of a scenario that begins at `start_us` (UTC microseconds); a source of `SoundBlock`s."""
 
@@ -49,9 +54,7 @@ class SimulatedMicrophone:
 
     def stamp_us(self, at_s: float) -> int:
         """What this sensor's clock says `at_s` seconds after the scenario's beginning."""
-        plan = self._plan
-        wrong_ms = plan.clock_offset_ms + plan.clock_drift_ppm * at_s * 1e-3
-        wrong_ms += plan.clock_jitter_ms * float(self._rng.standard_normal())
+        wrong_ms = clock_error_ms(self._plan, at_s, float(self._rng.standard_normal()))
         return self._start_us + round(at_s * 1e6 + wrong_ms * 1e3)
 
     async def blocks(self) -> AsyncIterator[SoundBlock]:

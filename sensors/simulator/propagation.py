@@ -2,9 +2,9 @@
 
 Ways are straight lines: the direct one, its reflection from the ground, and one from each façade that mirrors the
 source towards the receiver (image sources, Allen & Berkley 1979). A façade in the way of the direct line costs what
-bending over its roof costs (Maekawa 1968: 10 lg(3 + 20 N), at most 24 dB) and the detour's time. Level falls with 1/r,
-air takes its part (ISO 9613-1), and a tail of scattered arrivals decays behind it, as it does between houses (Wiener
-1965). All delays are applied as phases, so an arrival is exact to far below a sample.
+bending over its roof or round its end costs (Maekawa 1968: 10 lg(3 + 20 N), at most 24 dB) and the detour's time.
+Level falls with 1/r, air takes its part (ISO 9613-1), and a tail of scattered arrivals decays behind it, as it does
+between houses (Wiener 1965). All delays are applied as phases, so an arrival is exact to far below a sample.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class City(Struct, frozen=True):
     """What stands around: air, façades, and how long and how loud a street answers.
 
     `tail_db` is the energy of the scattered tail against the direct sound in dB (0 in a narrow street, -12 on a
-    square); `decay_s` its time to fall by 60 dB. `ground` False leaves the reflection from the ground out: a free field.
+    square); `decay_s` its time to fall by 60 dB. `ground` False leaves out the reflection from the ground.
     """
 
     air: Air
@@ -60,7 +60,7 @@ class Way:
     length_m: float
     gain: float
     barrier_m: float = 0.0
-    """Detour over a roof in metres; 0 with nothing in the way."""
+    """Detour over a roof or round a corner in metres; 0 with nothing in the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _crossing(a: tuple[float, float], b: tuple[float, float], wall: Wall) -> tup
 
 
 def _detour(source: Vector, receiver: Vector, walls: tuple[Wall, ...]) -> float:
-    """Extra metres over the highest roof between two points; 0 with a free line."""
+    """Extra metres over the roof or round the end of the worst façade between two points; 0 with a free line."""
     worst = 0.0
     for wall in walls:
         met = _crossing(source[:2], receiver[:2], wall)
@@ -96,8 +96,15 @@ def _detour(source: Vector, receiver: Vector, walls: tuple[Wall, ...]) -> float:
             continue
         up = float(np.hypot(met[0] * flat, wall.height_m - source[2]))
         down = float(np.hypot((1.0 - met[0]) * flat, wall.height_m - receiver[2]))
-        worst = max(worst, up + down - float(np.hypot(flat, receiver[2] - source[2])))
+        over = up + down - float(np.hypot(flat, receiver[2] - source[2]))
+        round_it = min(_round_corner(source, receiver, corner) for corner in (wall.start, wall.end)) - flat
+        worst = max(worst, min(over, round_it))
     return worst
+
+
+def _round_corner(source: Vector, receiver: Vector, corner: tuple[float, float]) -> float:
+    before = np.hypot(corner[0] - source[0], corner[1] - source[1])
+    return float(before + np.hypot(receiver[0] - corner[0], receiver[1] - corner[1]))
 
 
 def ways(source: Vector, receiver: Vector, city: City) -> list[Way]:

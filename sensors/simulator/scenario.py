@@ -61,7 +61,7 @@ class MicrophonePlan(Struct, frozen=True, forbid_unknown_fields=True):
     label: str = ""
     height_m: Annotated[float, Meta(ge=0.5, le=100.0)] = 5.0
     noise_db: Annotated[float, Meta(ge=20.0, le=100.0)] = 52.0
-    full_scale_db: Annotated[float, Meta(ge=90.0, le=170.0)] = 130.0
+    full_scale_db: Annotated[float, Meta(ge=90.0, le=170.0)] = 136.0
     clock_offset_ms: Annotated[float, Meta(ge=-10_000.0, le=10_000.0)] = 0.0
     clock_drift_ppm: Annotated[float, Meta(ge=-200.0, le=200.0)] = 0.0
     clock_jitter_ms: Annotated[float, Meta(ge=0.0, le=100.0)] = 0.0

@@ -75,8 +75,8 @@ class StreetPainter:
             self._facades(image, side, x, far)
         self._polygon(image, [(ROAD[0], 0, 0.5), (ROAD[1], 0, 0.5), (ROAD[1], 0, far), (ROAD[0], 0, far)], (72, 70, 68))
         middle = (ROAD[0] + ROAD[1]) / 2.0
-        for z in np.arange(2.0, far, 5.0):
-            mark = [
+        for z in map(float, np.arange(2.0, far, 5.0)):
+            mark: list[tuple[float, float, float]] = [
                 (middle - 0.08, 0, z),
                 (middle + 0.08, 0, z),
                 (middle + 0.08, 0, z + 2.0),
