@@ -1,0 +1,50 @@
+"""The security headers of every page: what a page of the console may load, embed and ask of the browser."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+ALWAYS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    # The pages can never hear or see: the browser itself refuses a microphone or a camera to them.
+    "Permissions-Policy": "microphone=(), camera=(), display-capture=(), geolocation=(self)",
+}
+
+
+def tile_origin(tiles_url: str) -> str:
+    """The origin that map tiles come from: 'https://{s}.tiles.example/{z}/{x}/{y}.png' -> 'https://*.tiles.example'.
+
+    Raises ValueError for an address that is not http(s), or that could smuggle a second directive into the policy.
+    """
+    parts = urlsplit(tiles_url.replace("{s}", "*"))
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"the address of map tiles {tiles_url!r} is no http or https address with a host")
+    if any(character in parts.netloc for character in " ;,'\"") or "@" in parts.netloc:
+        raise ValueError(f"the address of map tiles {tiles_url!r} has a host that cannot stand in a security policy")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def page_headers(tiles_url: str | None) -> dict[str, str]:
+    """The headers of a page; `img-src` is widened by the origin of `tiles_url`, nothing else ever is."""
+    images = "'self'"
+    if tiles_url and not tiles_url.startswith("/"):
+        # Leaflet empties a tile that it drops with a data: image.
+        images = f"'self' data: {tile_origin(tiles_url)}"
+    policy = {
+        "default-src": "'self'",
+        "img-src": images,
+        "object-src": "'none'",
+        "base-uri": "'none'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+    }
+    return {
+        **ALWAYS,
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        # Public tile servers want to know the site that asks; nobody else learns where one comes from.
+        "Referrer-Policy": "strict-origin-when-cross-origin" if tiles_url else "same-origin",
+    }

@@ -1,0 +1,229 @@
+// The console starts here: words, status, session, then the page, then the stream.
+
+import { announce, armSound, beep, title, toggleSound } from "./alarm.js";
+import { api } from "./api.js";
+import { Detail } from "./detail.js";
+import { h, put } from "./dom.js";
+import { probability, setClock } from "./format.js";
+import { Header } from "./header.js";
+import { helpDialog, openHelp } from "./help.js";
+import { History } from "./history.js";
+import { listen } from "./keys.js";
+import { load, refreshWaiting } from "./load.js";
+import { CityMap } from "./map.js";
+import { Panel } from "./panel.js";
+import { Queue } from "./queue.js";
+import { Sensors } from "./sensors.js";
+import { signInForm } from "./session.js";
+import { state } from "./state.js";
+import { Stream } from "./stream.js";
+import { speak, speaking, t } from "./words.js";
+
+const root = document.getElementById("app");
+const alarms = h("div", { class: "unseen", role: "alert", "aria-live": "assertive" });
+const views = {};
+let stream = null;
+
+function view(name, ...children) {
+  root.dataset.view = name;
+  root.removeAttribute("aria-busy");
+  put(root, ...children, alarms);
+}
+
+async function begin() {
+  await speak(speaking());
+  view("loading", h("main", { class: "gate" }, h("p", { class: "loading", role: "status" }, t("loading"))));
+  let status;
+  try {
+    status = await api.status();
+  } catch (problem) {
+    failed(problem);
+    return;
+  }
+  setClock(status.time_zone, status.now_us);
+  if (!status.person) {
+    signIn(status);
+    return;
+  }
+  state.takeStatus(status);
+  await open();
+}
+
+function signIn(status) {
+  stream?.stop();
+  const onLanguage = async (code) => {
+    await speak(code, true);
+    signIn(status);
+  };
+  view("gate", signInForm(status, { onDone: () => location.reload(), onLanguage }));
+  root.querySelector("input")?.focus();
+}
+
+function failed(problem) {
+  view("failed", h("main", { class: "gate" }, h("div", { class: "sign-in", role: "alert" },
+    h("h1", {}, t("error.title")), h("p", {}, problem.message || t("error.unreachable")),
+    h("button", { type: "button", class: "act act-primary", onclick: () => begin() }, t("again")))));
+}
+
+async function open() {
+  if (!views.map) build();
+  view("console", h("a", { class: "skip", href: "#main" }, t("skip")), views.header.element, views.panel.element, views.map.frame, views.detail.element, views.help);
+  words();
+  views.header.draw();
+  views.queue.draw();
+  // The stream first, then the lists: what happens between the two is heard and not missed.
+  await Promise.race([connect(), new Promise((resolve) => setTimeout(resolve, 2000))]);
+  try {
+    await load();
+    await linked();
+  } catch (problem) {
+    if (problem.status === 401) location.reload();
+    else failed(problem);
+    return;
+  }
+  views.map.start();
+}
+
+function build() {
+  views.detail = new Detail({
+    onClose: () => pick(null), onSensor: showSensor,
+    onDecided: (incident) => state.takeIncident(incident),
+  });
+  views.queue = new Queue({ onPick: pick });
+  views.history = new History({ onPick: pick });
+  views.sensors = new Sensors({ onPick: (id) => showSensor(id) });
+  views.panel = new Panel({ queue: views.queue, history: views.history, sensors: views.sensors });
+  views.map = new CityMap({ onSensor: showSensor, onIncident: pick });
+  views.help = helpDialog();
+  views.header = new Header({ onLanguage, onHelp: () => openHelp(views.help), onSignOut });
+  state.addEventListener("incidents", () => title(state.status.site.name, state.queue().length));
+  armSound();
+  addEventListener("popstate", () => linked());
+  listen({
+    onMove: move,
+    onAction: (action) => views.detail.decide.start(action),
+    onEscape: () => views.detail.decide.cancel() || pick(null),
+    onHelp: () => openHelp(views.help),
+    onMute: toggleSound,
+  });
+}
+
+function words() {
+  views.panel.words();
+  views.detail.words();
+  views.header.draw();
+  if (views.map.layers) views.map.words();
+  title(state.status.site.name, state.queue().length);
+}
+
+async function onLanguage(code) {
+  await speak(code, true);
+  words();
+  // The hub's own sentences come anew in the other language, and so does the stream.
+  try {
+    state.takeStatus(await api.status());
+    await load();
+    if (state.selected) state.takeIncident(await api.incident(state.selected));
+  } catch {
+    // The connection's own words say that the hub is out of reach.
+  }
+  words();
+  connect();
+}
+
+async function onSignOut() {
+  stream?.stop();
+  try {
+    await api.signOut();
+  } finally {
+    location.assign("/");
+  }
+}
+
+/** Look at one incident (or none); the address says which, so that it can be sent to a colleague. */
+function pick(id) {
+  if (id === state.selected) return;
+  state.select(id);
+  history.pushState(null, "", id ? `/incidents/${id}` : "/");
+}
+
+async function linked() {
+  const id = /^\/incidents\/([\w-]+)$/.exec(location.pathname)?.[1] ?? null;
+  if (id && !state.incidents.has(id)) {
+    try {
+      state.takeIncident(await api.incident(id));
+    } catch (problem) {
+      announce(alarms, problem.message);
+      history.replaceState(null, "", "/");
+      return;
+    }
+  }
+  state.select(id);
+}
+
+function move(step) {
+  const listed = [...state.queue(), ...state.decided().slice(0, 50)];
+  if (!listed.length) return;
+  const at = listed.findIndex((incident) => incident.id === state.selected);
+  const next = at < 0 ? (step > 0 ? 0 : listed.length - 1) : Math.min(listed.length - 1, Math.max(0, at + step));
+  pick(listed[next].id);
+}
+
+function showSensor(id) {
+  const sensor = state.sensors.get(id);
+  if (!sensor) return;
+  views.panel.show("sensors");
+  views.sensors.choose(id);
+  views.map.lookAt(sensor);
+}
+
+/** Open the stream; the promise is kept once it is open for the first time. */
+function connect() {
+  stream?.stop();
+  let first = true;
+  let opened;
+  const promise = new Promise((resolve) => { opened = resolve; });
+  const mine = new Stream({
+    onEvent: (name, data) => mine === stream && take(name, data),
+    onHeard: () => { state.heard_ms = Date.now(); },
+    onState: (connection) => {
+      if (mine !== stream) return;
+      if (connection === "signed_out") {
+        location.reload();
+        return;
+      }
+      state.connect(connection);
+      if (connection !== "live") return;
+      state.heard_ms = Date.now();
+      if (!first) refreshWaiting().catch(() => undefined);
+      first = false;
+      opened();
+    },
+  });
+  stream = mine;
+  mine.start();
+  return promise;
+}
+
+function take(name, data) {
+  if (name === "sensor") state.takeSensor(data);
+  else if (name === "status") state.takeStatus(data);
+  else if (name === "incident") {
+    const fresh = !state.incidents.has(data.id) && data.state === "open";
+    state.takeIncident(data);
+    if (fresh) alarm(data);
+  }
+}
+
+function alarm(incident) {
+  beep();
+  const sentence = t("alarm", {
+    event: incident.event_name, place: incident.place.words ?? "", word: incident.probability_word, probability: probability(incident.probability),
+  });
+  announce(alarms, incident.exercise ? `${t("exercise.word")}. ${sentence}` : sentence);
+  root.classList.remove("is-alarmed");
+  void root.offsetWidth; // the flash starts anew
+  root.classList.add("is-alarmed");
+}
+
+begin();

@@ -1,0 +1,89 @@
+// The head of the page: whose site, which mode, is the stream alive, what time it is; and the few switches.
+
+import { sound, toggleSound, watchSound } from "./alarm.js";
+import { h, put } from "./dom.js";
+import { clock, now, offset, span, whole } from "./format.js";
+import { sign } from "./icons.js";
+import { state } from "./state.js";
+import { LANGUAGES, speaking, t } from "./words.js";
+
+export class Header {
+  constructor({ onLanguage, onHelp, onSignOut, technician = false }) {
+    this.actions = { onLanguage, onHelp, onSignOut };
+    this.technician = technician;
+    this.title = h("h1", { class: "site" });
+    this.mode = h("div", { class: "mode" });
+    this.connection = h("p", { class: "connection", role: "status" });
+    this.clock = h("time", { class: "clock" });
+    this.tools = h("div", { class: "tools" });
+    this.bar = h("header", { class: "head" }, this.title, this.mode, h("div", { class: "head-end" }, this.connection, this.clock, this.tools));
+    this.band = h("p", { class: "hatched band site-band", hidden: true });
+    this.lost = h("p", { class: "lost", role: "alert", hidden: true });
+    this.element = h("div", { class: "top" }, this.bar, this.band, this.lost);
+    state.addEventListener("status", () => this.draw());
+    state.addEventListener("connection", () => this.#connection());
+    watchSound(() => this.#tools());
+    setInterval(() => this.#tick(), 1000);
+  }
+
+  draw() {
+    const { status } = state;
+    if (!status) return;
+    put(this.title, h("span", { class: "name" }, "Tocsin"), h("span", { class: "place-name" }, status.site.name));
+    const reasons = (status.mode_reasons ?? []).map((reason) => reason.text ?? String(reason)).join(" ");
+    put(this.mode, h("span", { class: `pill mode-${status.mode}`, title: reasons || null },
+      status.mode_word ? t("mode.is", { mode: status.mode_word }) : t(`mode.${status.mode}`)));
+    this.band.hidden = !status.exercise;
+    this.band.textContent = status.exercise ? t("exercise.site") : "";
+    this.#tools();
+    this.#connection();
+    this.#tick();
+  }
+
+  #tools() {
+    if (!state.status) return;
+    const on = sound();
+    const language = h("select", { class: "language", "aria-label": t("language.label"), onchange: (event) => this.actions.onLanguage(event.target.value) },
+      Object.entries(LANGUAGES).map(([code, name]) => h("option", { value: code, lang: code, selected: code === speaking() }, name)));
+    const { person } = state.status;
+    put(this.tools,
+      !this.technician && h("button", { type: "button", class: `tool sound-${on}`, onclick: toggleSound, "aria-pressed": String(on !== "off"), title: t(`sound.${on}`), "data-tool": "sound" },
+        sign(on === "off" ? "muted" : "sound"), h("span", { class: "tool-word" }, t(`sound.${on}.short`))),
+      h("button", { type: "button", class: "tool", onclick: nextTheme, title: t("theme.switch"), "aria-label": t("theme.switch"), "data-tool": "theme" }, sign("theme")),
+      !this.technician && h("button", { type: "button", class: "tool", onclick: this.actions.onHelp, title: t("help.open"), "aria-label": t("help.open"), "data-tool": "help" }, sign("help")),
+      language,
+      person && h("span", { class: "person", title: t(`role.${person.role}`) }, person.name),
+      person && h("button", { type: "button", class: "link sign-out", onclick: this.actions.onSignOut }, t("session.out")));
+  }
+
+  #connection() {
+    const { connection } = state;
+    this.bar.dataset.connection = connection;
+    const word = connection === "live" ? t("connection.live") : connection === "lost" ? t("connection.lost") : t("connection.connecting");
+    put(this.connection, h("span", { class: `dot dot-${connection}`, "aria-hidden": "true" }), h("span", {}, word));
+    this.#tick();
+  }
+
+  #tick() {
+    if (!state.status) return;
+    const time = now();
+    this.clock.textContent = clock(time);
+    this.clock.title = whole(time);
+    this.clock.append(h("span", { class: "dim" }, ` ${offset(time)}`));
+    const lost = state.connection === "lost";
+    const changed = lost !== !this.lost.hidden;
+    this.lost.hidden = !lost;
+    if (lost) {
+      // The words stand still for a screen reader; only the age beside them runs.
+      if (changed || !this.lost.firstChild) put(this.lost, h("strong", {}, t("lost.words")), " ", h("span", { "aria-live": "off", class: "lost-age" }));
+      this.lost.querySelector(".lost-age").textContent = t("lost.age", { span: span((Date.now() - state.heard_ms) * 1000), time: clock(time - (Date.now() - state.heard_ms) * 1000) });
+    }
+  }
+}
+
+function nextTheme() {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : !matchMedia("(prefers-color-scheme: light)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("tocsin.theme", root.dataset.theme);
+}
