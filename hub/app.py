@@ -24,8 +24,6 @@ from hub.policy.gate import Gate
 from hub.problem import problems
 from hub.registry import Registry
 from hub.runner import fusion_context
-from hub.sinks.context import influx_context, outbox_context
-from hub.sinks.outcome import add_routes as add_outcomes
 from hub.store import Store, migrate, open_engine
 
 MAX_BODY: Final = 4 * 1024 * 1024
@@ -74,8 +72,7 @@ def build_application(config: HubConfig) -> web.Application:
     for add_routes in (
         access_routes.add_routes,
         add_ingest,
-        add_outcomes,
-        add_console,
+        lambda app: add_console(app, tiles_url=config.map.tiles_url),
         status.add_routes,
         sensors.add_routes,
         incidents.add_routes,
@@ -83,7 +80,7 @@ def build_application(config: HubConfig) -> web.Application:
     ):
         add_routes(app)
     check_complete(app)
-    app.cleanup_ctx.extend([_state, _event_log, fusion_context, outbox_context, influx_context])
+    app.cleanup_ctx.extend([_state, _event_log, fusion_context])
     return app
 
 

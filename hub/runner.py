@@ -21,8 +21,8 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from hub.fusion.air import Air
 from hub.fusion.engine import FusionEngine
-from hub.fusion.settings import FusionSettings
 from hub.incident import Incident, Site
 from hub.keys import CONFIG, LOG, REGISTRY, RUNNER, STORE
 from hub.log import Entry, EventLog, LogUnavailable
@@ -168,8 +168,8 @@ class FusionRunner:
 
 async def fusion_context(app: web.Application) -> AsyncIterator[None]:
     """Fusion for as long as the application runs."""
-    settings = FusionSettings(temperature_c=app[CONFIG].fusion.temperature_c)
-    runner = FusionRunner(app[LOG], app[REGISTRY], app[STORE], FusionEngine((), settings))
+    air = Air(temperature_c=app[CONFIG].fusion.temperature_c)
+    runner = FusionRunner(app[LOG], app[REGISTRY], app[STORE], FusionEngine((), air=air))
     app[RUNNER] = runner
     task = asyncio.create_task(runner.run(), name="fusion")
     yield
