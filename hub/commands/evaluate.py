@@ -4,4 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from hub.commands._evaluate_location import location
+
 app = typer.Typer(no_args_is_help=True, help="Run what is shipped on a folder of recordings and print its figures.")
+
+
+@app.callback()
+def _each_by_name() -> None:
+    """Keeps the figures' names as sub-commands, however many there are."""
+
+
+app.command(epilog="Example: tocsin evaluate location --data ../shared/data/livefire --from pulses --json")(location)

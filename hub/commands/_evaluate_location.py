@@ -1,0 +1,158 @@
+"""`tocsin evaluate location`: real shots with surveyed positions through the hub's own engine."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.progress import track
+
+from hub.commands._figures import Evaluated, show
+from hub.commands._location_data import ORIGIN, Burst, Trouble, UnusableFolder, bursts, tests_of
+from hub.fusion.engine import FusionEngine
+from hub.incident import Incident
+
+FOUND_M = 100.0
+"""A burst is found when an incident with an ellipse is nearer than this to where it was fired."""
+
+
+class Start(StrEnum):
+    """What the evaluation starts from."""
+
+    sound = "sound"
+    pulses = "pulses"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one burst: metres from the survey (inf: not found), rounds told, other incidents, CPU time."""
+
+    burst: Burst
+    error_m: float
+    rounds: int
+    others: int
+    cpu_ms: float
+    incidents: tuple[Incident, ...]
+
+
+def fuse(burst: Burst) -> tuple[tuple[Incident, ...], float]:
+    """The settled incidents of one burst, offered in the order in which they were sent; and CPU milliseconds."""
+    engine = FusionEngine(burst.sites, air=burst.air)
+    told: dict[object, Incident] = {}
+    started = time.process_time()
+    for d in sorted(burst.detections, key=lambda d: d.sent):
+        told.update((incident.id, incident) for incident in engine.offer(d, d.sent))
+    if burst.detections:
+        end = max(d.sent for d in burst.detections) + 60_000_000
+        told.update((incident.id, incident) for incident in engine.advance(end))
+    return tuple(told.values()), 1e3 * (time.process_time() - started)
+
+
+def judge(burst: Burst) -> Outcome:
+    """Fuse one burst and compare with the survey."""
+    incidents, cpu_ms = fuse(burst)
+    best, error = None, math.inf
+    for incident in incidents:
+        east, north = ORIGIN.metres(incident.place.latitude, incident.place.longitude)
+        away = math.hypot(float(east) - burst.east, float(north) - burst.north)
+        if incident.place.kind == "ellipse" and away < min(error, FOUND_M):
+            best, error = incident, away
+    return Outcome(
+        burst, error, 0 if best is None else best.rounds or 0, len(incidents) - (best is not None), cpu_ms, incidents
+    )
+
+
+def share(hits: int, n: int) -> Evaluated:
+    """A share with its Wilson 95 % interval."""
+    if n == 0:
+        return Evaluated(None, "share", 0)
+    z = 1.959964
+    p = hits / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return Evaluated(p, "share", n, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def quantile(values: NDArray[np.float64], q: float, unit: str) -> Evaluated:
+    """A quantile with its 95 % interval by bootstrap (2,000 draws, fixed seed)."""
+    if not len(values):
+        return Evaluated(None, unit, 0)
+    draws = np.random.default_rng(0).choice(values, (2_000, len(values)))
+    spread = np.quantile(draws, q, axis=1)
+    low, high = np.quantile(spread, [0.025, 0.975])
+    return Evaluated(float(np.quantile(values, q)), unit, len(values), float(low), float(high))
+
+
+def figures_of(outcomes: list[Outcome]) -> dict[str, Evaluated]:
+    """The figures of DESIGN's location row; a burst that was not found counts in every share."""
+    errors = np.array([o.error_m for o in outcomes])
+    found = errors[np.isfinite(errors)]
+    n = len(outcomes)
+    others = sum(o.others for o in outcomes)
+    return {
+        "bursts_found": share(len(found), n),
+        "within_15m": share(int(np.sum(errors <= 15.0)), n),
+        "within_25m": share(int(np.sum(errors <= 25.0)), n),
+        "median_m": quantile(found, 0.5, "m"),
+        "p95_m": quantile(found, 0.95, "m"),
+        "rounds_right": share(sum(o.rounds == o.burst.rounds for o in outcomes), n),
+        "false_incidents": Evaluated(
+            float(others),
+            "count",
+            n,
+            max(0.0, others - 1.96 * math.sqrt(others)),
+            others + 1.96 * math.sqrt(others + 1),
+        ),
+        "ms_per_burst": quantile(np.array([o.cpu_ms for o in outcomes]), 0.5, "ms"),
+    }
+
+
+def location(
+    data: Annotated[Path, typer.Option("--data", help="Folder laid out as data/livefire.")],
+    start: Annotated[Start, typer.Option("--from", help="Raw sound, or the vendor's raw pulses.")] = Start.sound,
+    sensors: Annotated[int | None, typer.Option(help="A random subset of so many sensors a burst.", min=1)] = None,
+    clock_ms: Annotated[float, typer.Option(help="Clock error added to each sensor, ms (one sigma).", min=0)] = 0.0,
+    noise: Annotated[float, typer.Option(help="Unrelated impulses added, as a multiple of the picks.", min=0)] = 0.0,
+    position: Annotated[str | None, typer.Option(help="Only this firing position.")] = None,
+    by_position: Annotated[bool, typer.Option("--by-position", help="Figures of each firing position too.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="One line a burst, on standard error.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable figures.")] = False,
+) -> None:
+    """Place the shots of a folder of real recordings, and compare with where they were fired."""
+    try:
+        count = len(tests_of(data))
+        trouble = Trouble(sensors=sensors, clock_ms=clock_ms, noise=noise)
+        outcomes = []
+        source = track(bursts(data, start.value), total=count, description="bursts", disable=as_json or verbose)
+        for number, burst in enumerate(source):
+            if position is None or burst.position == position:
+                outcomes.append(judge(trouble.worsen(burst, number)))
+                if verbose:
+                    _tell(outcomes[-1])
+    except (UnusableFolder, OSError, KeyError, ValueError, msgspec.MsgspecError) as problem:
+        typer.echo(f"{data} can't be evaluated: {problem}", err=True)
+        raise typer.Exit(2) from problem
+    figures = figures_of(outcomes)
+    if by_position:
+        for name in sorted({o.burst.position for o in outcomes}):
+            some = figures_of([o for o in outcomes if o.burst.position == name])
+            figures.update((f"{key}_{name}", figure) for key, figure in some.items())
+    show("evaluate", "location", figures, as_json=as_json)
+
+
+def _tell(outcome: Outcome) -> None:
+    kinds = ",".join(f"{i.place.kind}:{i.probability:.2f}" for i in outcome.incidents)
+    typer.echo(
+        f"{outcome.burst.position} {outcome.burst.name}: {outcome.error_m:.1f} m, {outcome.rounds} of "
+        f"{outcome.burst.rounds} rounds, {len(outcome.burst.sites)} sensors, {len(outcome.burst.detections)} picks, "
+        f"{outcome.cpu_ms:.1f} ms, {kinds}",
+        err=True,
+    )
