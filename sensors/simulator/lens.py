@@ -56,17 +56,27 @@ class Lens:
         return across * reach, z
 
 
+def _placed(scenario: Scenario, plan: CameraPlan, x: float, z: float) -> tuple[float, float]:
+    """Latitude and longitude of a point of a camera's street."""
+    east, north, _ = scenario.metres(plan.latitude, plan.longitude, 0.0)
+    heading = math.radians(plan.heading_deg)
+    return scenario.degrees(
+        east + x * math.cos(heading) + z * math.sin(heading), north - x * math.sin(heading) + z * math.cos(heading)
+    )
+
+
 def ground_outline(scenario: Scenario, plan: CameraPlan) -> tuple[tuple[float, float], ...]:
     """The ground that a camera sees up to its range, as closed (latitude, longitude) pairs."""
     lens = Lens.of(plan)
-    east, north, _ = scenario.metres(plan.latitude, plan.longitude, 0.0)
-    heading = math.radians(plan.heading_deg)
-    corners = [lens.ground(u, v, plan.range_m) for u, v in ((0.0, 1.0), (0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 1.0))]
-    outline = [
-        scenario.degrees(
-            east + x * math.cos(heading) + z * math.sin(heading),
-            north - x * math.sin(heading) + z * math.cos(heading),
-        )
-        for x, z in corners
-    ]
+    corners = ((0.0, 1.0), (0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (1.0, 1.0))
+    outline = [_placed(scenario, plan, *lens.ground(u, v, plan.range_m)) for u, v in corners]
     return (*outline, outline[0])
+
+
+def ground_points(
+    scenario: Scenario, plan: CameraPlan
+) -> tuple[tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]]:
+    """Four points of the picture and their places on the ground, as a technician would measure them."""
+    lens = Lens.of(plan)
+    image = ((0.1, 0.95), (0.9, 0.95), (0.75, 0.45), (0.25, 0.45))
+    return image, tuple(_placed(scenario, plan, *lens.ground(u, v, 200.0)) for u, v in image)

@@ -1,8 +1,8 @@
 """A scenario as files: WAV of every microphone and the truth beside it, laid out as recordings of a real array are.
 
 `OUT/SCENARIO/test_NNN/` holds `meta.json` (sensors with their starts and places in metres, the shooter's place as
-`survey`, weather), one WAV a microphone (24 bit, full scale as the scenario says), and `truth.json` with everything that
-happened in it, distractors too. The sound is made by formulas; nobody's voice is in it.
+`survey`, weather), one WAV a microphone (24 bit, full scale as the scenario says), and `truth.json` with everything
+that happened in it, distractors too. The sound is made by formulas; nobody's voice is in it.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _write(scenario: Scenario, seed: int, plan: MicrophonePlan, tests: list[tupl
 
 
 def _meta(scenario: Scenario, seed: int, name: str, window: Window) -> dict[str, Any]:
-    sensors = []
+    sensors: list[dict[str, Any]] = []
     for plan in scenario.microphone:
         east, north, up = scenario.metres(plan.latitude, plan.longitude, plan.height_m)
         rng = np.random.default_rng([seed, len(sensors)])
