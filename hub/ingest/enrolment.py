@@ -89,6 +89,7 @@ async def enrol(request: web.Request) -> web.Response:
     except CodeRefused as refused:
         log.warning("enrolment_refused", code=refused.code, remote=name)
         raise Problem(409 if refused.code == "kind_mismatch" else 403, refused.code, str(refused)) from None
+    request.app[ATTEMPTS].succeeded(name)
     log.info("enrolled", sensor=sensor.id, remote=name)
     answer = Enrolled(sensor.id, sensor.kind, sensor.latitude, sensor.longitude, sensor.height_m, now_us)
     return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
