@@ -65,3 +65,9 @@ class Attempts:
         mine.append(now_s)
         self._all.append(now_s)
         return 0.0
+
+    def succeeded(self, name: str) -> None:
+        """The last attempt of `name` was right: it does not count, so that a whole street can be enrolled at once."""
+        for times in (self._recent.get(name), self._all):
+            if times:
+                times.pop()
