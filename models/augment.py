@@ -3,13 +3,14 @@
 All of it works on mel power, where independent sounds add up and filters multiply, so a batch of 256 different
 situations costs a few milliseconds and no situation comes twice. What is made, and from what, is listed in the card:
 
+- bursts of one weapon, pitch and speed a little changed, and crowds of many shouting or cheering voices at once;
 - level, background at a known ratio of peak to background power;
 - distance: air absorption by ISO 9613-1 at 0 to 30 degrees C, 50 to 800 m;
 - street: an exponentially decaying tail and single echoes, duller than the direct sound;
 - microphone: a smooth random frequency response, low-pass and high-pass limits, a noise floor, digital gaps;
 - wind: low-frequency noise that wanders.
 
-Limits and floors are drawn alike for every class, so that none of them tells a class (a recording's source has its own).
+Limits and floors are drawn alike for every class, so that none of them tells a class.
 """
 
 from __future__ import annotations
@@ -20,29 +21,39 @@ from typing import Final
 
 import numpy as np
 
-from models.corpus import IMPULSIVE, STREET, Recording
-from models.frontend import BANDS, FRAMES, Floats, band_edges_hz
+from models.corpus import IMPULSIVE, STREET, Ints, Recording
+from models.frontend import BANDS, FRAMES, HOP_SAMPLES, SAMPLE_RATE_HZ, Floats, band_edges_hz
 from models.labels import LABELS, truth
+from models.teacher import seconds_per_row
 
 BACKGROUNDS: Final = (
     STREET, STREET, "traffic", "ambience", "rain", "wind", "crowd_babble", "speech", "music", "engine", "machinery",
-    "children_playing", "water", "helicopter", "aircraft_train", "drilling", "footsteps", "construction", "fire_crackle",
+    "children_playing", "water", "helicopter", "aircraft_train", "drilling", "footsteps", "construction",
+    "fire_crackle",
 )  # fmt: skip
 MARK_FROM, MARK_TO = 2, 60
 """Where in the window (frames) an event's peak may stand: up to 0.75 s, so that some of its tail is there."""
+VOICES: Final = ("scream", "children_playing", "clamor", "applause")
+MADE_CROWDS: Final = 0.4
+"""Share of the crowd windows that are made of single voices."""
+TEACHER_CLASSES: Final = 521
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`power` [n, FRAMES, BANDS], `truths` and `known` [n, len(LABELS)], `kinds` [n] index into the corpus's labels."""
+    """`power` [n, FRAMES, BANDS], `truths` and `known` [n, len(LABELS)], `kinds` [n] index into the corpus's labels.
+
+    `taught` [n, 521]: what the teacher says of the undisturbed sound, -1 where it was not asked.
+    """
 
     power: Floats
     truths: Floats
     known: Floats
-    kinds: np.ndarray[tuple[int], np.dtype[np.int64]]
+    kinds: Ints
+    taught: Floats
 
 
-def air_absorption_db_per_m(hertz: np.ndarray, celsius: float, humidity: float) -> np.ndarray:  # type: ignore[type-arg]
+def air_absorption_db_per_m(hertz: np.ndarray, celsius: float, humidity: float) -> np.ndarray:
     """Pure-tone attenuation by ISO 9613-1 (6.2 to 6.4) at 101.325 kPa; `humidity` in percent."""
     kelvin = celsius + 273.15
     saturation = 10.0 ** (-6.8346 * (273.16 / kelvin) ** 1.261 + 4.6151)
@@ -74,6 +85,7 @@ class Mixer:
         )
         self._weight = weight / weight.sum()
         self._backgrounds = [name for name in BACKGROUNDS if name in self._by_label]
+        self._voiced = any(name in self._by_label for name in VOICES)
         self._hertz = band_edges_hz()[1:-1]
 
     @staticmethod
@@ -91,7 +103,8 @@ class Mixer:
         clips = groups[names[int(self._rng.integers(len(names)))]]
         return clips[int(self._rng.integers(len(clips)))]
 
-    def _crop(self, recording: Recording) -> Floats:
+    def _crop(self, recording: Recording) -> tuple[Floats, int]:
+        """A window of the recording, and the frame where it starts."""
         rng = self._rng
         choice = int(rng.choice(len(recording.powers), p=_rendering_weights(len(recording.powers))))
         power = recording.powers[choice]
@@ -106,6 +119,39 @@ class Mixer:
         first, last = max(0, start), min(len(power), start + FRAMES)
         if last > first:
             window[first - start : last - start] = power[first:last]
+        return window, max(0, start)
+
+    def _taught(self, recording: Recording, start: int) -> Floats:
+        if recording.taught is None or not len(recording.taught):
+            return np.full(TEACHER_CLASSES, -1.0, np.float32)
+        row = round(start * HOP_SAMPLES / SAMPLE_RATE_HZ / seconds_per_row())
+        return np.asarray(recording.taught[min(row, len(recording.taught) - 1)], np.float32)
+
+    def _voices(self) -> Floats:
+        """A crowd that never was: up to 40 crops of shouting, playing and cheering people, each with its own pitch."""
+        rng = self._rng
+        names = [name for name in VOICES if name in self._by_label]
+        crowd = np.zeros((FRAMES, BANDS), np.float32)
+        for _ in range(int(rng.integers(6, 40))):
+            window, _ = self._crop(self._draw(names[int(rng.integers(len(names)))]))
+            window = np.roll(_shifted(window, int(rng.integers(-3, 4))), int(rng.integers(FRAMES)), axis=0)
+            crowd += window / (window.mean() + 1e-12) * np.float32(10.0 ** rng.uniform(-1.2, 0.0))
+        return crowd
+
+    def _vary(self, window: Floats, recording: Recording) -> Floats:
+        """Bursts and small changes of pitch and speed."""
+        rng = self._rng
+        if rng.random() < 0.3:
+            window = _shifted(window, int(rng.integers(-2, 3)))
+        if rng.random() < 0.3:
+            place = np.clip(np.arange(FRAMES) * rng.uniform(0.8, 1.25), 0, FRAMES - 1).astype(int)
+            window = window[place]
+        if recording.label == "gunshot" and recording.source != "livefire" and rng.random() < 0.25:
+            gap, once = int(rng.integers(5, 40)), window.copy()
+            for count in range(1, int(rng.integers(2, 6))):
+                if count * gap < FRAMES:
+                    window = window.copy()
+                    window[count * gap :] += once[: FRAMES - count * gap] * np.float32(rng.uniform(0.5, 1.5))
         return window
 
     def batch(self, size: int) -> Batch:
@@ -113,9 +159,14 @@ class Mixer:
         rng = self._rng
         kinds = rng.choice(len(self.kinds), size=size, p=self._weight)
         drawn = [self._draw(self.kinds[kind]) for kind in kinds]
-        power = np.stack([self._crop(recording) for recording in drawn])
+        cropped = [self._crop(recording) for recording in drawn]
+        taught = np.stack([self._taught(drawn[row], start) for row, (_, start) in enumerate(cropped)])
+        power = np.stack([self._vary(window, drawn[row]) for row, (window, _) in enumerate(cropped)])
+        for place, recording in enumerate(drawn):
+            if recording.label == "clamor" and self._voiced and rng.random() < MADE_CROWDS:
+                power[place], taught[place] = self._voices(), -1.0
         behind = [self._draw(self._backgrounds[int(i)]) for i in rng.integers(len(self._backgrounds), size=size)]
-        background = np.stack([self._crop(recording) for recording in behind])
+        background = np.stack([self._crop(recording)[0] for recording in behind])
         real = np.array([recording.source == "livefire" for recording in drawn])
         impulsive = np.array([recording.label in IMPULSIVE for recording in drawn])
         power = self._propagate(power, np.where(real, 0.15, 0.5))
@@ -130,7 +181,7 @@ class Mixer:
                 known[row, column] = answer is not None
                 if answer is False and truth(label, behind[row].label) is None:
                     known[row, column] = 0.0
-        return Batch(power, truths, known, kinds.astype(np.int64))
+        return Batch(power, truths, known, kinds.astype(np.int64), taught)
 
     def _propagate(self, power: Floats, chance: Floats) -> Floats:
         """Distance and street for a random part of the windows."""
@@ -162,7 +213,7 @@ class Mixer:
         power[chosen] = part + (bright @ part) * (1.0 - blend) + (dull @ part) * blend
         return power
 
-    def _mix(self, power: Floats, background: Floats, real: np.ndarray, impulsive: np.ndarray) -> Floats:  # type: ignore[type-arg]
+    def _mix(self, power: Floats, background: Floats, real: np.ndarray, impulsive: np.ndarray) -> Floats:
         """Add the background at a ratio drawn from what a street has; peaks stand above what surrounds them."""
         rng = self._rng
         size = len(power)
@@ -205,6 +256,11 @@ def _rendering_weights(count: int) -> list[float]:
     first = [0.3, 0.3] if count >= 2 else [1.0]
     rest = count - len(first)
     return [*first, *([(1.0 - sum(first)) / rest] * rest)] if rest else first
+
+
+def _shifted(window: Floats, bands: int) -> Floats:
+    """The same sound some mel bands higher (or lower); what comes in at the edge repeats the outermost band."""
+    return window[:, np.clip(np.arange(BANDS) - bands, 0, BANDS - 1)]
 
 
 def _toeplitz(kernel: Floats) -> Floats:

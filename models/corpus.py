@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import soxr
 from models.frontend import FRAMES, HOP_SAMPLES, SAMPLE_RATE_HZ, Floats, mel_power
 from models.livefire import Heard, read_test, tests
 from models.recordings import RecordingError, Row, decode, read_manifest
+from models.teacher import Yamnet
 
 Ints = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -37,14 +39,16 @@ MARK_WITHIN_DB: Final = 12.0
 QUIET_BEFORE_S: Final = 0.1
 QUIET_AFTER_S: Final = 2.5
 """Sound this close to a pulse is neither a shot for certain nor background: echoes. It is left out."""
-CACHE_VERSION: Final = 1
+CACHE_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
     """One recording as the trainer sees it.
 
-    `powers`: renderings, each float32 [frames, BANDS]; `marks`: frames where an event stands (empty: anywhere).
+    `powers`: renderings, each float32 [frames, BANDS]; `marks`: frames where an event stands (empty: anywhere);
+    `taught`: what the teacher says, float32 [rows, 521], a row each `teacher.seconds_per_row()` (None: not asked);
+    `distance_m`: from the shooter, for live fire (0: not known).
     """
 
     key: str
@@ -54,6 +58,8 @@ class Recording:
     open_licence: bool
     powers: tuple[Floats, ...]
     marks: Ints
+    taught: Floats | None = None
+    distance_m: float = 0.0
 
 
 def _clipped(samples: Floats, rng: np.random.Generator) -> Floats:
@@ -112,7 +118,7 @@ def marks_of(power: Floats) -> Ints:
     return found if len(found) else np.array([int(level.argmax())])
 
 
-def _of_row(row: Row, rng: np.random.Generator) -> Recording:
+def _of_row(row: Row, rng: np.random.Generator, teacher: Yamnet | None) -> Recording:
     samples = decode(row.path)
     powers = _renderings(samples, rng)
     return Recording(
@@ -123,6 +129,7 @@ def _of_row(row: Row, rng: np.random.Generator) -> Recording:
         open_licence=row.open_licence,
         powers=powers,
         marks=marks_of(powers[0]) if row.label in IMPULSIVE else np.zeros(0, np.int64),
+        taught=teacher.scores(samples).astype(np.float16) if teacher else None,
     )
 
 
@@ -136,10 +143,14 @@ def _of_livefire(heard: Heard, rng: np.random.Generator) -> list[Recording]:
     marks = [mark for mark in marks if 0 <= mark < len(powers[0])]
     found = []
     if marks:
-        found.append(Recording(key, "gunshot", "livefire", group, True, powers, np.array(marks)))
+        found.append(
+            Recording(
+                key, "gunshot", "livefire", group, True, powers, np.array(marks), None, heard.arrivals[0].distance_m
+            )
+        )
     events = sorted([*heard.busy_s, *(arrival.at_s for arrival in heard.arrivals)])
     edges = [-QUIET_AFTER_S, *events, len(samples) / SAMPLE_RATE_HZ + QUIET_BEFORE_S]
-    for index, (before, after) in enumerate(zip(edges, edges[1:], strict=False)):
+    for index, (before, after) in enumerate(itertools.pairwise(edges)):
         first = max(0, int((before + QUIET_AFTER_S) * frames_per_s))
         last = int((after - QUIET_BEFORE_S) * frames_per_s)
         if last - first >= FRAMES:
@@ -154,25 +165,29 @@ def load(
     cache: Path,
     *,
     seed: int,
+    teacher: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[Recording], list[RecordingError]]:
     """Read or build the corpus; returns it with what could not be read. `progress(done, total)` counts files."""
     rows = read_manifest(audio)
     folders = tests(livefire) if livefire else []
-    stamp = repr((CACHE_VERSION, seed, [(str(r.path), r.label, r.group, r.open_licence) for r in rows], folders))
+    stamp = repr(
+        (CACHE_VERSION, seed, [(str(r.path), r.label, r.group, r.open_licence) for r in rows], folders, str(teacher))
+    )
     file = cache / f"corpus-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}.pickle"
     if file.is_file():
         with file.open("rb") as stream:
-            kept: tuple[list[Recording], list[RecordingError]] = pickle.load(stream)
-        return kept
+            kept, problems = pickle.load(stream)
+        return kept, [RecordingError(*problem) for problem in problems]
     rng = np.random.default_rng(seed)
+    yamnet = Yamnet(teacher) if teacher else None
     found: list[Recording] = []
     failed: list[RecordingError] = []
     total = len(rows) + len(folders)
     for done, row in enumerate(rows):
         progress(done, total)
         try:
-            found.append(_of_row(row, rng))
+            found.append(_of_row(row, rng, yamnet))
         except RecordingError as problem:
             failed.append(problem)
     for done, folder in enumerate(folders, start=len(rows)):
@@ -185,5 +200,5 @@ def load(
     progress(total, total)
     cache.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as stream:
-        pickle.dump((found, [RecordingError(p.code, p.path, str(p)) for p in failed]), stream)
+        pickle.dump((found, [(p.code, p.path, p.detail) for p in failed]), stream)
     return found, failed

@@ -75,7 +75,7 @@ def count_per_hour(count: int, hours: float) -> Interval:
 
 
 def platt(truth: Bools, logit: Reals, weight: Reals) -> tuple[float, float]:
-    """Scale and shift of Platt (1999), by Newton's method on the weighted log loss with a slight prior (scale 1, shift 0)."""
+    """Scale and shift of Platt (1999), by Newton's method on the weighted log loss; a slight prior pulls to (1, 0)."""
     design = np.stack([logit, np.ones_like(logit)], axis=1)
     prior = np.array([1.0, 0.0])
     theta = prior.copy()

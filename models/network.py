@@ -25,8 +25,8 @@ WIDTHS: Final[tuple[int, ...]] = (24, 48, 64, 96)
 def features(power: Any) -> Any:
     """Mel power [n, FRAMES, BANDS] -> [n, FRAMES, BANDS, 2], in tensors.
 
-    First channel: log power relative to the window's mean, so that gain does not matter; second: relative to each band's
-    own mean, so that neither a steady background nor the microphone's response matters.
+    First channel: log power relative to the window's mean, so that gain does not matter; second: relative to each
+    band's own mean, so that neither a steady background nor the microphone's response matters.
     """
     import tensorflow as tf
 
@@ -39,8 +39,11 @@ def features(power: Any) -> Any:
     return DECIBEL_SCALE * tf.stack([level, change], axis=-1)
 
 
-def build(labels: int, kinds: int, widths: Sequence[int] = WIDTHS, dropout: float = 0.2) -> Any:
-    """A Keras model from features to logits: `labels` (independent) and `kinds` (one of; a training aid, not exported)."""
+def build(labels: int, kinds: int, taught: int = 0, widths: Sequence[int] = WIDTHS, dropout: float = 0.2) -> Any:
+    """A Keras model from features to logits: `labels` (independent), `kinds` (one of) and `taught` (the teacher's).
+
+    The last two are aids for training, which make the features general; they are not exported.
+    """
     from tensorflow import keras
 
     layers = keras.layers
@@ -59,7 +62,8 @@ def build(labels: int, kinds: int, widths: Sequence[int] = WIDTHS, dropout: floa
     # Mean tells what lasts, maximum tells what struck.
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
     x = layers.Dropout(dropout)(x)
-    return keras.Model(given, [layers.Dense(labels, name="labels")(x), layers.Dense(kinds, name="kinds")(x)])
+    heads = {"labels": labels, "kinds": kinds, "taught": max(1, taught)}
+    return keras.Model(given, [layers.Dense(size, name=name)(x) for name, size in heads.items()])
 
 
 def mel_graph(samples: Any) -> Any:
@@ -86,7 +90,7 @@ def export(network: Any, scale: Sequence[float], shift: Sequence[float]) -> byte
 
     @tf.function(input_signature=[tf.TensorSpec([1, WINDOW_SAMPLES], tf.float32, name="waveform")])  # type: ignore[untyped-decorator]
     def graph(waveform: Any) -> Any:
-        logits, _ = network(features(mel_graph(waveform)), training=False)
+        logits, *_ = network(features(mel_graph(waveform)), training=False)
         return tf.sigmoid(logits * gain + offset)
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.get_concrete_function()])

@@ -30,6 +30,7 @@ class RecordingError(ValueError):
         super().__init__(f"{path}: {detail}")
         self.code = code
         self.path = path
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)

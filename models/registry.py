@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,7 @@ from typing import Final
 REGISTRY: Final = Path(__file__).parent / "registry.json"
 WEIGHTS: Final = Path(__file__).parent / "weights"
 DEFAULT: Final = "tocsin-acoustic"
+LARGEST_BYTES: Final = 16 * 1024 * 1024
 SHORTEST_CARD: Final = 400
 """Characters; a card says at least what the model is for, what it was made from, how good it is and where it fails."""
 
@@ -102,6 +105,35 @@ def find(name_or_path: str | Path | None = None, registry: Path = REGISTRY) -> E
     raise ModelRefused(
         "model_unknown", f"{wanted} is not in the registry; it holds {', '.join(sorted(known)) or 'nothing'}"
     )
+
+
+def pull_file(entry: Entry, address: str) -> int:
+    """Fetch the file of `entry` from `address` (http, https or a path), keep it if its hash is right; its size, bytes.
+
+    Raises:
+        ModelRefused: `model_not_reachable`, `model_too_large`, or `model_hash_differs` (nothing is kept then).
+    """
+    try:
+        if address.startswith(("https://", "http://")):
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                content = bytes(answer.read(LARGEST_BYTES + 1))
+        else:
+            with Path(address).open("rb") as stream:
+                content = stream.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError, http.client.HTTPException) as problem:
+        raise ModelRefused("model_not_reachable", f"{address}: {problem}") from problem
+    if len(content) > LARGEST_BYTES:
+        raise ModelRefused("model_too_large", f"{address}: more than {LARGEST_BYTES:,} bytes")
+    found = hashlib.sha256(content).hexdigest()
+    if found != entry.sha256:
+        raise ModelRefused(
+            "model_hash_differs", f"{address}: sha256 is {found[:12]}…, the registry says {entry.sha256[:12]}…"
+        )
+    entry.file.parent.mkdir(parents=True, exist_ok=True)
+    half = entry.file.with_suffix(".part")
+    half.write_bytes(content)
+    half.replace(entry.file)
+    return len(content)
 
 
 def write(

@@ -74,7 +74,7 @@ class AcousticModel:
         return WINDOW_SAMPLES
 
     def probabilities(self, window: Floats) -> Floats:
-        """Probabilities float32 [len(labels)] for `window` float32 [window_samples] in [-1, 1]; values beyond are clipped.
+        """Probabilities float32 [len(labels)] for `window` float32 [window_samples]; beyond [-1, 1] it is clipped.
 
         Raises:
             ValueError: the window has another length, or holds a value that is not finite.

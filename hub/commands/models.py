@@ -1,0 +1,198 @@
+"""`tocsin models`: list, train, evaluate and pull the acoustic models; TensorFlow is loaded for the middle two only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from models.pipeline import Job
+
+app = typer.Typer(no_args_is_help=True, help="List, train, evaluate and pull the acoustic models.")
+
+Data = Annotated[Path, typer.Option(help="Folder of labelled recordings (manifest.csv and sound files).")]
+Livefire = Annotated[Path | None, typer.Option(help="Folder of live-fire tests; default DATA/../livefire if there.")]
+Teacher = Annotated[Path | None, typer.Option(help="yamnet.tflite, to learn from; default DATA/../models if there.")]
+Work = Annotated[Path, typer.Option(help="Where caches, checkpoints and the report go; a finished part is not redone.")]
+Licences = Annotated[str, typer.Option(help='"all", or "open": openly licensed recordings only.')]
+Steps = Annotated[int, typer.Option(help="Training steps of each network; more fit closer and take longer.", min=1)]
+Seed = Annotated[int, typer.Option(help="The same seed on the same recordings draws the same situations.")]
+Threads = Annotated[int, typer.Option(help="Threads that TensorFlow may use.", min=1)]
+
+
+@app.command("list", epilog="Example: tocsin models list --json")
+def list_models(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
+    """Name every registered model and say whether it may run: its card is there and its hash is right."""
+    from models.registry import ModelRefused, entries
+
+    rows: list[dict[str, Any]] = []
+    try:
+        known = entries()
+    except ModelRefused as problem:
+        _refuse(problem.code, str(problem))
+    for entry in known.values():
+        state, detail = "ok", ""
+        try:
+            entry.read()
+        except ModelRefused as problem:
+            state, detail = problem.code, str(problem)
+        rows.append(
+            {
+                "name": entry.full_name,
+                "labels": dict(zip(entry.labels, entry.thresholds, strict=True)),
+                "card": str(entry.card),
+                "state": state,
+                "detail": detail,
+            }
+        )
+    if as_json:
+        print(json.dumps({"models": rows}))
+    else:
+        for row in rows:
+            labels = ", ".join(f"{label} ≥ {threshold:.2f}" for label, threshold in row["labels"].items())
+            typer.echo(f"{row['name']}  {row['state']}  {labels}\n  {row['detail'] or row['card']}")
+    if any(row["state"] != "ok" for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: tocsin models evaluate --data ../shared/data/audio --work artifacts/models")
+def evaluate(
+    data: Data,
+    livefire: Livefire = None,
+    teacher: Teacher = None,
+    work: Work = Path("artifacts/models"),
+    licences: Licences = "all",
+    steps: Steps = 3_000,
+    seed: Seed = 1,
+    threads: Threads = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable figures.")] = False,
+) -> None:
+    """Cross-validate by original recording and firing position, and write the report; nothing is shipped."""
+    _cross_validated(_job(data, livefire, teacher, work, licences, steps, seed, threads), as_json=as_json)
+
+
+@app.command(epilog="Example: tocsin models train --data ../shared/data/audio --licences open --out artifacts/open")
+def train(
+    data: Data,
+    livefire: Livefire = None,
+    teacher: Teacher = None,
+    work: Work = Path("artifacts/models"),
+    licences: Licences = "all",
+    steps: Steps = 3_000,
+    seed: Seed = 1,
+    threads: Threads = 2,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for registry.json and weights/; default: the product's own registry.")
+    ] = None,
+) -> None:
+    """Cross-validate, calibrate, train on everything, export, write the card and enter the model in the registry."""
+    from models import card, registry
+    from models.labels import LABELS
+    from models.pipeline import finish
+
+    job = _job(data, livefire, teacher, work, licences, steps, seed, threads)
+    recordings, calibration, figures = _cross_validated(job, as_json=False)
+    with _bar() as progress:
+        content = finish(job, recordings, calibration, progress)
+    target = (out or registry.REGISTRY.parent) / "registry.json"
+    weights = target.parent / "weights"
+    weights.mkdir(parents=True, exist_ok=True)
+    file, text = weights / f"{registry.DEFAULT}.tflite", weights / f"{registry.DEFAULT}.md"
+    file.write_bytes(content)
+    text.write_text(card.render(recordings, figures, calibration, job), encoding="utf-8")
+    registry.write(target, registry.DEFAULT, file, text, LABELS, calibration.thresholds)
+    typer.echo(f"{registry.entries(target)[registry.DEFAULT].full_name} in {target}")
+
+
+@app.command(epilog="Example: tocsin models pull tocsin-acoustic --address https://models.example.org/a.tflite")
+def pull(
+    name: Annotated[str, typer.Argument(help="A model of the registry.")],
+    address: Annotated[str, typer.Option(help="Where its file is: an http(s) address, or a path.")],
+) -> None:
+    """Fetch a model's file; it is kept only if its sha256 is the one in the registry."""
+    from models.registry import ModelRefused, find, pull_file
+
+    try:
+        entry = find(name)
+        size = pull_file(entry, address)
+    except ModelRefused as problem:
+        _refuse(problem.code, str(problem))
+    typer.echo(f"{entry.full_name}: {size:,} bytes in {entry.file}")
+
+
+def _job(
+    data: Path,
+    livefire: Path | None,
+    teacher: Path | None,
+    work: Path,
+    licences: str,
+    steps: int,
+    seed: int,
+    threads: int,
+) -> Job:
+    from models.pipeline import Job
+    from models.train import Plan
+
+    beside, yamnet = data.parent / "livefire", data.parent / "models" / "yamnet.tflite"
+    return Job(
+        audio=data,
+        livefire=livefire or (beside if beside.is_dir() else None),
+        teacher=teacher or (yamnet if yamnet.is_file() else None),
+        work=work,
+        licences=licences,
+        plan=Plan(seed=seed, steps=steps),
+        threads=threads,
+    )
+
+
+def _cross_validated(job: Job, *, as_json: bool) -> tuple[Any, Any, dict[str, Any]]:
+    from models import report
+    from models.pipeline import TrainingRefused, calibrate, cross_validate, recordings_of
+    from models.recordings import RecordingError
+
+    try:
+        with _bar() as progress:
+            recordings, failed = recordings_of(job, progress)
+            for one in failed:
+                typer.echo(f"left out: {one.code}: {one}", err=True)
+            judged = cross_validate(job, recordings, progress)
+    except ImportError as problem:
+        _refuse("training_not_installed", f"{problem}; install the extra: pip install 'tocsin[train]'")
+    except (TrainingRefused, RecordingError) as problem:
+        _refuse(problem.code, str(problem))
+    calibration = calibrate(judged)
+    folder = job.work / job.licences / "report"
+    figures = report.write(folder, judged, calibration)
+    if as_json:
+        print(json.dumps({"evaluate": "models", "figures": figures}))
+    else:
+        typer.echo(report.table_text(figures))
+        typer.echo(f"report in {folder}")
+    return recordings, calibration, figures
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on standard error, one line a stage."""
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    stages: dict[str, TaskID] = {}
+    with Progress(console=Console(stderr=True)) as bar:
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in stages:
+                stages[stage] = bar.add_task(stage, total=total)
+            bar.update(stages[stage], completed=done, total=total)
+
+        yield progress
+
+
+def _refuse(code: str, detail: str) -> NoReturn:
+    typer.echo(f"{code}: {detail}", err=True)
+    raise typer.Exit(2)

@@ -1,0 +1,104 @@
+"""The model card: what the model is for, what it was made from, how good it is, where it fails."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from models.corpus import STREET, Recording
+from models.frontend import BANDS, FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from models.labels import CORPUS_LABELS, LABELS
+from models.pipeline import COST_OF_A_MISS, Calibration, Job
+from models.report import table_text
+
+INTENDED = """## For what
+
+One second of sound in, a probability for each class out, at the sensor. The result is one sign among several: a hub
+joins the signs of several sensors, and a person decides. It is not for deciding alone, not for indoor alarms, not for
+naming weapons, and not for listening to people: speech is a negative in training and no class of it exists.
+"""
+
+MADE = """## What is real and what is made
+
+Real: every foreground and background recording; the live fire (46 to 550 m, real echoes, real sensors); its quiet
+parts as street background. Made, on mel power while training: mixtures at 2 to 45 dB, air absorption (ISO 9613-1) to
+800 m, decaying tails and echoes, microphone responses, band limits at 3.2 to 7 kHz, noise floors, wind, bursts from
+single shots, small changes of pitch and speed. Made on the waveform: clipping, 8 to 12 kHz sensors with 7 to 15 bits,
+MP3 and Vorbis at low rates. Two in five crowd windows are made of 6 to 40 single voices. Limits and floors are drawn
+alike for all classes, so that a recorder's trace tells no class. Where YAMNet's scores were given, an auxiliary output
+learnt them as well; that output is not in the shipped file.
+"""
+
+FAILURES = """## Where it fails
+
+- Fireworks: the corpus has one recording of them, so in cross-validation no network had heard any, and they are the
+  first thing taken for shots. The shipped network has heard that one.
+- Dry, heavily edited shots (game sounds, close, without the surroundings) are missed; so are distant shots below the
+  street's noise.
+- Popped bags, backfire and nail guns are not in the corpus at all: expect false alarms, and let fusion ask for a second
+  sensor.
+- Clamor rests on few recordings, all of them of sports crowds: no protest. Its interval says how little is known.
+- Glass, screams, explosions and fireworks are not reported: too few original recordings to show that it works.
+- Tyres and revving engines are not reported: there are none in the corpus.
+- Probabilities are calibrated on clips of about four seconds by their loudest second, at the corpus's share of each
+  class. In a street the share is far lower; the hub's evidence accounts for that.
+"""
+
+
+def render(recordings: Sequence[Recording], figures: dict[str, Any], calibration: Calibration, job: Job) -> str:
+    """The card in Markdown."""
+    licences = "openly licensed recordings only" if job.licences == "open" else "all recordings, whatever their licence"
+    lines = [
+        "# tocsin-acoustic",
+        "",
+        f"{WINDOW_SAMPLES / SAMPLE_RATE_HZ:.1f} s of sound at {SAMPLE_RATE_HZ // 1000} kHz -> "
+        f"{', '.join(LABELS)}. Log-mel features ({BANDS} bands, {FRAME_SAMPLES / 16:.0f} ms frames every "
+        f"{HOP_SAMPLES / 16:.1f} ms) are in the graph; then a convolutional network; then calibrated probabilities.",
+        "",
+        INTENDED,
+        "## From what",
+        "",
+        f"Trained by this project with TensorFlow (seed {job.plan.seed}, {job.plan.steps} steps of {job.plan.batch} "
+        f"situations) on {licences}:",
+        "",
+        "| source | recordings | openly licensed | gunshots |",
+        "|---|---|---|---|",
+    ]
+    for source, count in sorted(Counter(one.source for one in recordings).items()):
+        opened = sum(one.open_licence for one in recordings if one.source == source)
+        shots = sum(one.label == "gunshot" for one in recordings if one.source == source)
+        lines.append(f"| {source} | {count} | {opened} | {shots} |")
+    lines += [
+        "",
+        "Recordings and original recordings by class:",
+        "",
+        "| class | recordings | originals |",
+        "|---|---|---|",
+    ]
+    for label in LABELS:
+        mine = [one for one in recordings if one.label in CORPUS_LABELS[label]]
+        lines.append(f"| {label} | {len(mine)} | {len({one.group for one in mine})} |")
+    street = sum(one.label == STREET for one in recordings)
+    lines += [
+        "",
+        f"Negatives: everything else, {street} stretches of real street between the live fire among them.",
+        "",
+        MADE,
+        "## How good",
+        "",
+        "Five-fold cross-validation: original recordings and firing positions are held out whole. Other sources than "
+        "these will be harder.",
+        "",
+        table_text(figures),
+        "",
+        "Thresholds by the cost of a miss in false alarms: "
+        + ", ".join(
+            f"{label} {COST_OF_A_MISS[label]:g} (≥ {threshold:.2f})"
+            for label, threshold in zip(LABELS, calibration.thresholds, strict=True)
+        )
+        + ". A site may set others.",
+        "",
+        FAILURES,
+    ]
+    return "\n".join(lines)

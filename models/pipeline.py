@@ -1,0 +1,144 @@
+"""From a folder of recordings to a registered model: cross-validate, calibrate, train on everything, export, enter.
+
+Everything that was finished lies in the work folder and is not done twice: an interrupted run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from models.corpus import Recording, load
+from models.crossval import FOLDS, Judged, folds, judge, table
+from models.labels import LABELS
+from models.metrics import platt
+from models.network import export
+from models.recordings import RecordingError
+from models.train import Plan, train
+
+COST_OF_A_MISS: Final[dict[str, float]] = {"gunshot": 2.0, "clamor": 1.0, "siren": 1.0, "horn": 0.5}
+"""What a missed event costs, in false alarms. The threshold follows: 1 / (1 + cost), on calibrated probabilities."""
+
+Progress = Callable[[str, int, int], None]
+
+
+class TrainingRefused(ValueError):
+    """Training cannot start or go on; `code` is stable."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to train from, and where the work lies. `licences`: "all", or "open" for openly licensed recordings only."""
+
+    audio: Path
+    livefire: Path | None
+    teacher: Path | None
+    work: Path
+    licences: str = "all"
+    plan: Plan = Plan()  # noqa: RUF009 - frozen, and its default is a value
+    threads: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Platt's scale and shift and the threshold, for each label in order."""
+
+    scale: tuple[float, ...]
+    shift: tuple[float, ...]
+    thresholds: tuple[float, ...]
+
+
+def recordings_of(job: Job, progress: Progress) -> tuple[list[Recording], list[RecordingError]]:
+    """The corpus of a job.
+
+    Raises:
+        TrainingRefused: `licences_unknown`, or `corpus_too_small` (a shipped class with fewer than two groups).
+        RecordingError: the manifest is unusable.
+    """
+    if job.licences not in {"all", "open"}:
+        raise TrainingRefused("licences_unknown", f"{job.licences}: say all or open")
+    found, failed = load(
+        job.audio,
+        job.livefire,
+        job.work / "cache",
+        seed=job.plan.seed,
+        teacher=job.teacher,
+        progress=lambda done, total: progress("reading", done, total),
+    )
+    kept = [recording for recording in found if recording.open_licence or job.licences == "all"]
+    groups = {recording.group for recording in kept if recording.label == "gunshot"}
+    if len(groups) < 2:
+        raise TrainingRefused("corpus_too_small", f"{job.audio}: gunshots of {len(groups)} groups; two are needed")
+    return kept, failed
+
+
+def _stage(progress: Progress, name: str) -> Callable[[int, int, float], None]:
+    return lambda step, steps, _: progress(name, step, steps)
+
+
+def cross_validate(job: Job, recordings: Sequence[Recording], progress: Progress) -> list[Judged]:
+    """Every recording judged by a network that heard nothing of its group."""
+    chosen = folds(recordings)
+    stamp = json.dumps([job.licences, job.plan.fingerprint(), sorted(chosen.items())])
+    judged: list[Judged] = []
+    for fold in range(FOLDS):
+        work = job.work / job.licences / f"fold-{fold}"
+        file = work / "judged.pickle"
+        if file.is_file():
+            with file.open("rb") as stream:
+                said, kept = pickle.load(stream)
+            if said == stamp:
+                judged += kept
+                continue
+        rest = [recording for recording in recordings if chosen[recording.group] != fold]
+        held = [recording for recording in recordings if chosen[recording.group] == fold]
+        name = f"fold {fold + 1} of {FOLDS}"
+        network = train(
+            rest,
+            job.plan,
+            work,
+            threads=job.threads,
+            progress=_stage(progress, name),
+        )
+        new = judge(network, held, fold)
+        with file.open("wb") as stream:
+            pickle.dump((stamp, new), stream)
+        judged += new
+    return judged
+
+
+def calibrate(judged: Sequence[Judged]) -> Calibration:
+    """Platt's scaling on the clips that the networks never heard; live fire counts as much as the rest."""
+    scale, shift = [], []
+    for label in LABELS:
+        asked = table(judged, label)
+        real = np.array([group.startswith("livefire:") for group in asked.groups], bool)
+        weight = np.ones(len(real))
+        if real.any() and (~real).any():
+            weight[real] = min(1.0, float((~real).sum()) / float(real.sum()))
+        slope, offset = platt(asked.truth, asked.score, weight)
+        scale.append(slope)
+        shift.append(offset)
+    return Calibration(tuple(scale), tuple(shift), tuple(1.0 / (1.0 + COST_OF_A_MISS[label]) for label in LABELS))
+
+
+def finish(job: Job, recordings: Sequence[Recording], calibration: Calibration, progress: Progress) -> bytes:
+    """Train on everything and export, with the calibration that cross-validation found."""
+    network = train(
+        recordings,
+        job.plan,
+        job.work / job.licences / "final",
+        threads=job.threads,
+        progress=_stage(progress, "final network"),
+    )
+    return export(network, calibration.scale, calibration.shift)
