@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -25,6 +26,7 @@ from hub.problem import problems
 from hub.registry import Registry
 from hub.runner import fusion_context
 from hub.store import Store, migrate, open_engine
+from hub.words import catalogue
 
 MAX_BODY: Final = 4 * 1024 * 1024
 """Bytes of a request body; a full batch of 1,000 detections is about 0.4 MB as JSON."""
@@ -35,6 +37,7 @@ log = structlog.get_logger()
 async def _state(app: web.Application) -> AsyncIterator[None]:
     """The database, brought to the newest schema, and what stands on it."""
     config = app[CONFIG]
+    await asyncio.to_thread(catalogue)  # read once here, so that no request ever waits for a file
     await migrate(config.database_url)
     engine = open_engine(config.database_url)
     app[ENGINE] = engine
@@ -100,11 +103,9 @@ async def serving(config: HubConfig) -> AsyncIterator[tuple[web.Application, int
         await runner.cleanup()
 
 
-async def _tls(config: HubConfig) -> object:
+async def _tls(config: HubConfig) -> ssl.SSLContext | None:
     if config.http.tls_certificate is None:
         return None
-    import ssl
-
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     await asyncio.to_thread(context.load_cert_chain, config.http.tls_certificate, config.http.tls_key)
     return context

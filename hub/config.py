@@ -105,7 +105,7 @@ class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def database_url(self) -> str:
         """The state's SQLAlchemy URL."""
-        return self.state_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'state.sqlite'}"
+        return self.state_url or f"sqlite+aiosqlite:///{self.data_dir / 'state.sqlite'}"
 
     @property
     def exercise(self) -> bool:

@@ -176,4 +176,4 @@ async def fusion_context(app: web.Application) -> AsyncIterator[None]:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-    runner.close()
+    await asyncio.to_thread(runner.close)

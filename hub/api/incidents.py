@@ -19,6 +19,7 @@ from hub.problem import Problem
 from hub.store import Decision, SecondPersonNeeded, StaleRevision, StoredIncident, TransitionRefused
 
 MAX_LIMIT: Final = 500
+PAGE: Final = 50
 REASON_NEEDED: Final = frozenset({"reject"})
 """Rejecting names why, in a word or two: it is what precision per class and sensor is learnt from."""
 
@@ -55,16 +56,20 @@ def _identifier(request: web.Request) -> UUID:
         raise Problem(404, "incident_unknown", "There is no incident of this id.") from None
 
 
-async def _page(request: web.Request) -> list[StoredIncident]:
-    limit = _whole(request, "limit", 50) or 50
-    if not 1 <= limit <= MAX_LIMIT:
+def _limit(request: web.Request) -> int:
+    limit = _whole(request, "limit", PAGE)
+    if limit is None or not 1 <= limit <= MAX_LIMIT:
         raise Problem(400, "query_invalid", f"`limit` is between 1 and {MAX_LIMIT}.")
+    return limit
+
+
+async def _page(request: web.Request) -> list[StoredIncident]:
     return await request.app[STORE].incidents(
         state=_state(request),
         event=request.query.get("event") or None,
         since_us=_whole(request, "since", None),
         before=_whole(request, "before", None),
-        limit=limit,
+        limit=_limit(request),
     )
 
 
@@ -72,8 +77,7 @@ async def list_incidents(request: web.Request) -> web.Response:
     """`GET /api/v1/incidents`: newest first; `next` is the `before` of the next page."""
     found = await _page(request)
     language, sites = language_of(request), request.app[RUNNER].sites
-    limit = _whole(request, "limit", 50) or 50
-    following = found[-1].incident.onset_us if len(found) == limit else None
+    following = found[-1].incident.onset_us if len(found) == _limit(request) else None
     return json_response({"incidents": [incident_view(one, sites, language) for one in found], "next": following})
 
 

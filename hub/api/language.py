@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from aiohttp import web
 
 from hub.keys import CONFIG
@@ -14,7 +12,7 @@ def language_of(request: web.Request) -> Language:
     """`?lang=`, else the best of `Accept-Language` (RFC 9110 section 12.5.4), else the hub's own."""
     asked = request.query.get("lang", "")
     if asked in LANGUAGES:
-        return cast(Language, asked)
+        return asked
     best, best_weight = request.app[CONFIG].language, 0.0
     for part in request.headers.get("Accept-Language", "")[:500].split(","):
         tag, _, parameter = part.strip().partition(";")
@@ -24,5 +22,5 @@ def language_of(request: web.Request) -> Language:
             continue
         short = tag[:2].lower()
         if short in LANGUAGES and weight > best_weight:
-            best, best_weight = cast(Language, short), weight
+            best, best_weight = short, weight
     return best
