@@ -17,15 +17,22 @@ class FusionSettings:
     the search costs its square."""
     grid_m: float = 40.0
     """Spacing of the coarse vote in metres. Larger: faster, and a place between two points may be missed."""
-    pick_sigma_s: float = 0.004
-    """Standard deviation in seconds of a pick on a direct path, beside the clock's. Larger: wider ellipses, and
-    slightly late paths are taken for direct ones."""
+    pick_sigma_s: float = 0.003
+    """Standard deviation in seconds of one pick on a direct path, that each round draws anew. Larger: single rounds
+    weigh less against the number of sensors."""
+    path_sigma_s: float = 0.006
+    """Standard deviation in seconds of what a path adds to the straight line (roofs, corners), the same for each round.
+    Larger: wider ellipses, and the fit forgives detours."""
+    site_sigma_m: float = 2.5
+    """How well the sensors' positions are known, one sigma in metres. Larger: wider ellipses."""
     speed_sigma: float = 0.002
     """Relative uncertainty of the speed of sound (1.2 degrees C). Larger: far sensors weigh less, wider ellipses."""
     gate_s: float = 0.030
     """Largest residual in seconds of a pick that counts as explained. Larger: more echoes are taken in."""
-    source_height_sigma_m: float = 15.0
-    """How far the source may be above or below the mean of the sensors, one sigma in metres. Larger: heights of sensors
+    source_below_m: float = 2.0
+    """How far below the mean of the sensors a source is expected, in metres. Larger: sensors are on high roofs."""
+    source_height_sigma_m: float = 20.0
+    """How far from that height the source may be, one sigma in metres. Larger: heights of sensors
     matter less, wider ellipses near a sensor."""
     max_clock_sigma_s: float = 0.025
     """A sensor whose clock is less sure than this, in seconds, is left out of the place. Larger: bad clocks widen and
@@ -36,6 +43,22 @@ class FusionSettings:
     sure_share: float = 0.4
     """Share of the sensors with picks whose votes for one place end the search. Larger: slower, and safer where
     several things banged."""
+    sure_sensors: int = 9
+    """Sensors with picks from which the search may end early at all. Larger: slower, and safer in sparse networks."""
+    least_rate_hz: float = 0.3
+    """Picks a second at a sensor that chance is assumed to make at least. Larger: few picks prove less."""
+    hears: float = 0.9
+    """Probability that a sensor which is sure of one round reports a direct arrival of another. Larger: silence counts
+    more, weak rounds are lost."""
+    before_s: float = 1.0
+    """Unexplained picks up to this long before the first direct arrival speak against a place, in seconds. Larger:
+    other bangs before a shot hurt it."""
+    before_cost: float = 2.0
+    """How much such a pick of score 1 speaks against it, in log-odds. Larger: places that make first arrivals into noise
+    lose more often."""
+    echo_drop_db: float = 6.0
+    """A round fainter than an earlier one by this much, at the same sensors, is an echo, in dB. Larger: common echoes
+    become rounds; smaller: a turned gun loses rounds."""
     round_gap_s: float = 0.05
     """Shortest time between two rounds in seconds. Larger: automatic fire is counted short."""
     echo_tail_s: float = 1.5

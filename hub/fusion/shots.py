@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.fusion.air import Air, travel_times
-from hub.fusion.burst import PickSet, Source
+from hub.fusion.picks import PickSet, Source
 from hub.fusion.calibration import CALIBRATION
 from hub.fusion.evidence import CAP_SILENCE, capped, logit
 from hub.fusion.geometry import disc, ellipse_of, strip

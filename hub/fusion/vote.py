@@ -23,6 +23,8 @@ WINDOW_BINS: Final = 8
 """Half-width of a vote's triangle in bins: the quantisation stays an eighth of the window."""
 NARROWER: Final = 3.5
 """Each level's grid is this much finer than the one before."""
+LEAST_WINDOW_S: Final = 0.02
+"""No window is narrower than what direct paths in a city differ by (detours, surveyed positions)."""
 
 
 class Table:
@@ -58,7 +60,7 @@ class Vote:
     def __init__(self, picks: PickSet, air: Air, settings: FusionSettings) -> None:
         self._picks, self._air, self._settings = picks, air, settings
         window_s = 1.1 * settings.grid_m / air.speed_mps
-        self._tables = [Table(picks, window_s / NARROWER**level) for level in range(3)]
+        self._tables = [Table(picks, max(window_s / NARROWER**level, LEAST_WINDOW_S)) for level in range(3)]
         steps = np.arange(-settings.first_sensor_m, settings.first_sensor_m + 1, settings.grid_m)
         gx, gy = (axis.ravel() for axis in np.meshgrid(steps, steps))
         inside = gx * gx + gy * gy <= settings.first_sensor_m**2

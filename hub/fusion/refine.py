@@ -1,0 +1,203 @@
+"""From a start to a source: robust least squares over all rounds at once, and its likelihood.
+
+Unknown are the place, the height of the source (with a prior) and one emission time a round. What is wrong about a
+sensor (its surveyed position, its clock, the detour of its path) is wrong in the same way for every round: so n rounds
+don't make a sensor n times as sure, and the covariance says so.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from hub.fusion.air import Air, travel_times
+from hub.fusion.picks import Array, Index, PickSet, Source
+from hub.fusion.settings import FusionSettings
+
+# Gates in seconds, wide to narrow: a start from the vote is within about 4 m and 40 ms.
+GATES = (0.05, 0.04)
+
+
+def refine(picks: PickSet, x: float, y: float, air: Air, settings: FusionSettings) -> Source | None:
+    """The source near a start (x, y), or None where no round has enough sensors."""
+    least = min(3, settings.min_sensors)
+    z_mean = float(np.mean(picks.z)) - settings.source_below_m
+    at = np.array([x, y, z_mean])
+    emissions: Array = np.zeros(0)
+    chosen: Index = np.zeros(0, np.intp)
+    rounds: Index = chosen
+    for gate in (*GATES, settings.gate_s, settings.gate_s):
+        travel = travel_times(picks.x - at[0], picks.y - at[1], picks.z - at[2], air)
+        emitted = picks.time - travel[picks.sensor]
+        peaks = emission_peaks(emitted, picks, gate, settings)
+        if not peaks or peaks[0][1] < least:
+            return None
+        emissions = np.sort(np.array([time for time, _ in peaks]))
+        chosen, rounds = assign(emitted, picks.sensor, emissions, gate)
+        for _ in range(3):
+            solved = _solve(picks, chosen, rounds, at, z_mean, emissions, air, settings)
+            if solved is None:
+                return None
+            step = solved[0]
+            length = math.hypot(float(step[0]), float(step[1]))
+            step = step * min(1.0, 60.0 / max(length, 1e-9))
+            at = at + step[:3]
+            emissions = emissions + step[3:]
+            if length < 0.1:
+                break
+    travel = travel_times(picks.x - at[0], picks.y - at[1], picks.z - at[2], air)
+    emitted = picks.time - travel[picks.sensor]
+    chosen, rounds = assign(emitted, picks.sensor, emissions, settings.gate_s)
+    emissions, chosen, rounds, worth = _real_rounds(picks, emitted, emissions, chosen, rounds, settings)
+    if not len(emissions) or np.bincount(rounds).max() < settings.min_sensors:
+        return None
+    solved = _solve(picks, chosen, rounds, at, z_mean, emissions, air, settings)
+    if solved is None:
+        return None
+    return Source(
+        x=float(at[0]),
+        y=float(at[1]),
+        z=float(at[2]),
+        emissions=emissions,
+        picks=chosen,
+        rounds=rounds,
+        residuals=emitted[chosen] - emissions[rounds],
+        covariance=solved[1][:2, :2],
+        score=worth - _before(picks, emitted, emissions, chosen, settings),
+    )
+
+
+def emission_peaks(emitted: Array, picks: PickSet, gate_s: float, settings: FusionSettings) -> list[tuple[float, int]]:
+    """(time, sensors) of the emission times on which distinct sensors agree within the gate, the most first."""
+    order = np.argsort(emitted, kind="stable")
+    times, who = emitted[order], picks.sensor[order]
+    ends = np.searchsorted(times, times + gate_s, side="right")
+    counts = (ends - np.arange(len(times))).tolist()
+    gap = max(settings.round_gap_s, gate_s)
+    best = 0
+    kept: list[tuple[float, int]] = []
+    for at in sorted(range(len(counts)), key=lambda i: -counts[i]):
+        if counts[at] < max(2.0, settings.round_share * best) or len(kept) >= settings.max_rounds:
+            break
+        middle = float(times[(at + int(ends[at])) // 2])
+        if any(abs(middle - other) <= gap for other, _ in kept):
+            continue
+        distinct = len(set(who[at : ends[at]].tolist()))
+        best = max(best, distinct)
+        kept.append((middle, distinct))
+    kept.sort(key=lambda peak: (-peak[1], peak[0]))
+    return [peak for peak in kept if peak[1] >= max(2.0, settings.round_share * best)]
+
+
+def assign(emitted: Array, sensor: Index, emissions: Array, gate_s: float) -> tuple[Index, Index]:
+    """The picks within the gate of a round, one a sensor and round: the nearest."""
+    offset = np.abs(emitted[:, None] - emissions[None, :])
+    rounds = np.argmin(offset, axis=1)
+    nearest = offset[np.arange(len(emitted)), rounds]
+    inside = np.flatnonzero(nearest <= gate_s)
+    key = sensor[inside] * len(emissions) + rounds[inside]
+    order = np.lexsort((nearest[inside], key))
+    _, first = np.unique(key[order], return_index=True)
+    chosen = np.sort(inside[order[first]])
+    return chosen, rounds[chosen]
+
+
+def _solve(
+    picks: PickSet, chosen: Index, rounds: Index, at: Array, z_mean: float, emissions: Array, air: Air,
+    settings: FusionSettings,
+) -> tuple[Array, Array] | None:  # fmt: skip
+    """One Gauss-Newton step of (x, y, z, emissions), and their covariance at this point."""
+    if len(chosen) < 3:
+        return None
+    who = picks.sensor[chosen]
+    dx, dy, dz = picks.x[who] - at[0], picks.y[who] - at[1], picks.z[who] - at[2]
+    distance = np.maximum(np.sqrt(dx * dx + dy * dy + dz * dz), 1.0)
+    travel = travel_times(dx, dy, dz, air)
+    residual = picks.time[chosen] - travel - emissions[rounds]
+    slowness = travel / distance
+    heard = np.bincount(who, minlength=len(picks.x))[who]
+    shared = (
+        picks.sigma[chosen] ** 2
+        + (settings.site_sigma_m / air.speed_mps) ** 2
+        + settings.path_sigma_s**2
+        + (settings.speed_sigma * travel) ** 2
+    )
+    own = settings.pick_sigma_s**2
+    weight = 1.0 / (shared * heard + own) / (1.0 + residual**2 / (4.0 * (shared + own)))
+    count = 3 + len(emissions)
+    J = np.zeros((len(chosen), count))
+    J[:, 0] = -slowness * dx / distance
+    J[:, 1] = -slowness * dy / distance
+    J[:, 2] = -slowness * dz / distance
+    J[np.arange(len(chosen)), 3 + rounds] = 1.0
+    weighted = J * weight[:, None]
+    N = weighted.T @ J
+    right = weighted.T @ residual
+    prior = 1.0 / settings.source_height_sigma_m**2
+    N[2, 2] += prior
+    right[2] += prior * (z_mean - at[2])
+    # A millionth of what one sensor tells keeps a degenerate geometry solvable: its ellipse becomes huge, as it must.
+    N[np.arange(2), np.arange(2)] += 1e-8
+    try:
+        covariance = np.linalg.inv(N)
+    except np.linalg.LinAlgError:
+        return None
+    return np.asarray(covariance @ right, float), np.asarray(covariance, float)
+
+
+def _real_rounds(
+    picks: PickSet, emitted: Array, emissions: Array, chosen: Index, rounds: Index, settings: FusionSettings
+) -> tuple[Array, Index, Index, float]:
+    """The rounds that are better than chance and not an echo of another; and how much better in all."""
+    residual = emitted[chosen] - emissions[rounds]
+    sigma2 = settings.pick_sigma_s**2 + settings.path_sigma_s**2 + picks.sigma[chosen] ** 2
+    sigma2 = sigma2 + (settings.site_sigma_m / 340.0) ** 2
+    duration = max(float(picks.time[-1] - picks.time[0]), 1.0)
+    rate = np.maximum(np.bincount(picks.sensor, minlength=len(picks.x)) / duration, settings.least_rate_hz)
+    surest = np.zeros(len(picks.x))
+    np.maximum.at(surest, picks.sensor, picks.weight)
+    heard = settings.hears * surest
+    # Per sensor and round: heard (robust density of a direct path's residual over that of chance), or not.
+    who = picks.sensor[chosen]
+    density = 1.0 / np.sqrt(2.0 * math.pi * sigma2) / (1.0 + residual**2 / (2.0 * sigma2))
+    missed = np.log1p(-heard)
+    gain = np.log(1.0 - heard[who] + heard[who] * density / rate[who]) - missed[who]
+    worth = np.bincount(rounds, gain, minlength=len(emissions)) + float(missed.sum())
+    worth = worth - math.log(duration / (2.0 * settings.gate_s))
+    real = (worth > 0.0) & ~_echo_rounds(picks, emissions, chosen, rounds, settings)
+    kept = real[rounds]
+    renumber = np.cumsum(real) - 1
+    return emissions[real], chosen[kept], renumber[rounds[kept]], float(worth[real].sum())
+
+
+def _echo_rounds(
+    picks: PickSet, emissions: Array, chosen: Index, rounds: Index, settings: FusionSettings
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Rounds that are much fainter, at the same sensors, than an earlier one soon before: a common echo."""
+    level = np.full((len(emissions), len(picks.x)), np.nan)
+    level[rounds, picks.sensor[chosen]] = picks.level[chosen]
+    level[level <= 0.0] = np.nan
+    faint = np.zeros(len(emissions), bool)
+    for k in range(1, len(emissions)):
+        for earlier in range(k):
+            if faint[earlier] or emissions[k] - emissions[earlier] > settings.echo_tail_s:
+                continue
+            drop = level[earlier] - level[k]
+            drop = drop[~np.isnan(drop)]
+            if len(drop) and float(np.median(drop)) > settings.echo_drop_db:
+                faint[k] = True
+    return faint
+
+
+def _before(
+    picks: PickSet, emitted: Array, emissions: Array, chosen: Index, settings: FusionSettings
+) -> float:  # fmt: skip
+    """What speaks against a source because something was heard just before it could be: echoes only come late."""
+    unused = np.ones(len(emitted), bool)
+    unused[chosen] = False
+    lead = emissions[0] - emitted
+    early = unused & (lead > settings.gate_s) & (lead < settings.before_s)
+    worst = np.zeros(len(picks.x))
+    np.maximum.at(worst, picks.sensor[early], picks.weight[early])
+    return settings.before_cost * float(worst.sum())
