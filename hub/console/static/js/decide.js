@@ -15,6 +15,9 @@ const ALLOWED = {
   closed: [],
 };
 
+/** Roles that decide; the hub refuses the others, and the page does not pretend. */
+const DECIDERS = new Set(["operator", "supervisor"]);
+
 const KEYS = { acknowledge: "A", confirm: "C", reject: "R", unsure: "U" };
 
 /** Reasons as they are sent and kept; the words of each are in the language files. */
@@ -60,7 +63,7 @@ export class Decide {
   /** Begin `action` as its key or its button does. */
   start(action) {
     const { incident } = state;
-    if (!incident || this.#busy) return;
+    if (!incident || this.#busy || !mayDecide()) return;
     if (!ALLOWED[incident.state].includes(action)) {
       this.#message = { tone: "warn", text: t("decide.not_now", { state: t(`state.${incident.state}`) }) };
       this.#enter("idle");
@@ -94,13 +97,13 @@ export class Decide {
 
   #idle() {
     const { incident } = state;
-    const actions = incident ? ALLOWED[incident.state] : [];
+    const actions = incident && mayDecide() ? ALLOWED[incident.state] : [];
     const buttons = actions.map((action) => h("button", {
       type: "button", class: `act act-${action}`, "data-action": action, disabled: this.#busy, "aria-keyshortcuts": KEYS[action],
       onclick: () => this.start(action),
     }, t(`act.${action}`), KEYS[action] && h("kbd", { "aria-hidden": "true" }, KEYS[action])));
     put(this.element, this.#says(), h("div", { class: "acts", role: "group", "aria-label": t("decide.label") }, buttons));
-    this.element.hidden = !actions.length && !this.#message;
+    this.element.hidden = !actions.length && !this.#message && mayDecide();
   }
 
   #confirm() {
@@ -125,7 +128,7 @@ export class Decide {
         event.preventDefault();
         if (other.value.trim()) this.#send("reject", other.value.trim());
       },
-    }, other, h("button", { type: "submit", class: "act" }, t("act.reject")));
+    }, other, h("button", { type: "submit", class: "act" }, t("act.reject.final")));
     put(this.element, h("div", { class: "ask", role: "group", tabindex: "-1", "data-focus": true, "aria-label": t("decide.reject") },
       h("p", {}, t("decide.reject")), h("div", { class: "acts acts-reasons" }, buttons), form,
       h("button", { type: "button", class: "quiet", onclick: () => this.cancel() }, t("decide.back"))));
@@ -133,6 +136,7 @@ export class Decide {
   }
 
   #says() {
+    if (!mayDecide()) return h("p", { class: "says" }, t("decide.role", { role: t(`role.${state.status.person.role}`) }));
     if (this.#busy) return h("p", { class: "says", role: "status" }, t("decide.sending"));
     if (!this.#message) return null;
     return h("p", { class: `says says-${this.#message.tone}`, role: this.#message.tone === "bad" ? "alert" : "status" }, this.#message.text);
@@ -167,6 +171,10 @@ export class Decide {
       this.#enter("idle");
     }
   }
+}
+
+function mayDecide() {
+  return DECIDERS.has(state.status?.person?.role);
 }
 
 function known(problem) {

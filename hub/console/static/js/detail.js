@@ -64,7 +64,7 @@ export class Detail {
     const facts = [
       [t("fact.when"), [h("time", { title: whole(incident.onset_us), datetime: new Date(incident.onset_us / 1000).toISOString() },
         `${today(incident.onset_us) ? "" : `${day(incident.onset_us)}, `}${onset(incident.onset_us)}`), " ",
-      h("span", { class: "dim" }, offset(incident.onset_us), " · ", h("span", { "data-since": incident.onset_us }, t("ago", { span: span(now() - incident.onset_us) })))]],
+      h("span", { class: "dim" }, offset(incident.onset_us), " · ", h("span", { class: "nowrap", "data-since": incident.onset_us }, t("ago", { span: span(now() - incident.onset_us) })))]],
       [t("fact.where"), [place.words ?? t("place.unnamed"), h("span", { class: "dim block" }, this.#size(place)),
         h("span", { class: "dim block copy" }, coordinates(place.latitude, place.longitude))]],
       [t("fact.sure"), [`${incident.probability_word}, `, h("strong", {}, probability(incident.probability)), sure]],

@@ -48,6 +48,11 @@ export function offset(us) {
   return whole(us).split(" ").pop();
 }
 
+/** "22 Nov": for lists, where the room is short. */
+export function shortDay(us) {
+  return date(us, { day: "numeric", month: "short" });
+}
+
 /** True where `us` is today in the city. */
 export function today(us) {
   return day(us) === day(now());

@@ -4,7 +4,7 @@ import { s } from "./dom.js";
 
 const STATES = {
   open: "M8 1 15 8 8 15 1 8Z",
-  acknowledged: "M8 1 15 8 8 15 1 8Z M8 4 4 8 8 12Z",
+  acknowledged: "M8 1 15 8 8 15 1 8Z M8 1 1 8 8 15Z",
   confirmed: "M8 .8a7.2 7.2 0 1 1 0 14.4A7.2 7.2 0 0 1 8 .8Z M4.5 8.3 7 10.8 11.6 5.6",
   rejected: "M3 3 13 13 M13 3 3 13",
   unsure: "M5 5.4C5 3.2 6.5 2 8.2 2c1.8 0 3 1.2 3 2.8 0 2.4-3 2.6-3 5.2 M8.2 13.4v.4",
@@ -35,17 +35,16 @@ export function sign(name) {
 }
 
 const MARKS = {
-  degraded: "M12.5 2v4 M12.5 8v.3",
-  lost: "M10.5 2l4 4 M14.5 2l-4 4",
-  never: "M10.5 4h4",
-  revoked: "M10.5 4h4",
+  degraded: "M8 5v3.4 M8 11v.1",
+  lost: "M5.8 5.8l4.4 4.4 M10.2 5.8l-4.4 4.4",
+  revoked: "M5 8h6",
 };
 
-/** A sensor: a disc for a microphone, a wedge for a camera; its state is a fill and a mark at the shoulder. */
+/** A sensor: a disc for a microphone, a wedge for a camera; its state is a fill and a mark inside. */
 export function sensorIcon(kind, state) {
-  const body = kind === "camera" ? "M8 14.5 1.5 4.5A8 8 0 0 1 14.5 4.5Z" : "M8 3a5 5 0 1 1 0 10A5 5 0 0 1 8 3Z";
+  const camera = kind === "camera";
+  const body = camera ? "M8 15 .8 4.2A9.5 9.5 0 0 1 15.2 4.2Z" : "M8 2a6 6 0 1 1 0 12A6 6 0 0 1 8 2Z";
   return s("svg", { viewBox: "0 0 16 16", class: `icon sensor sensor-${state}`, "aria-hidden": "true" },
     s("path", { class: "body", d: body }),
-    MARKS[state] && s("circle", { class: "plate", cx: 12.5, cy: 4, r: 3.8 }),
-    MARKS[state] && s("path", { class: "mark", d: MARKS[state] }));
+    MARKS[state] && s("path", { class: "mark", d: MARKS[state], transform: camera ? "translate(0 -1.6)" : null }));
 }

@@ -95,8 +95,8 @@ export class CityMap {
     setTimeout(() => {
       this.#map.invalidateSize({ pan: false });
       const size = this.#map.getSize();
-      const padding = Math.min(72, size.x / 8, size.y / 8);
-      this.#map.fitBounds(extent(incident), { padding: [padding, padding], maxZoom: CLOSEST, animate: !calm() });
+      const padding = [Math.min(96, size.x / 8), Math.min(72, size.y / 8)];
+      this.#map.fitBounds(extent(incident), { padding, maxZoom: CLOSEST, animate: !calm() });
     }, 30);
   }
 

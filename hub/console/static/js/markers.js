@@ -6,6 +6,7 @@ import { sensorIcon, stateIcon } from "./icons.js";
 import { state, waiting } from "./state.js";
 import { t } from "./words.js";
 
+const MANY = 50; // from here on the clusters are reckoned anew at once instead of one by one
 const MOST_OUTLINES = 200; // more ellipses than this at once say nothing to an eye
 
 function markup(element) {
@@ -16,12 +17,14 @@ function counted(className, cluster, worst) {
   const count = cluster.getChildCount();
   const size = count < 10 ? 28 : count < 100 ? 32 : 40;
   const html = h("span", { class: worst ? `worst-${worst}` : "" }, count);
-  return L.divIcon({ className: `cluster ${className}`, html: markup(html), iconSize: [size, size] });
+  const exercise = cluster.getAllChildMarkers().every((marker) => marker.options.exercise) ? "is-exercise" : "";
+  return L.divIcon({ className: `cluster ${className} ${exercise}`, html: markup(html), iconSize: [size, size] });
 }
 
-function group(className, radius) {
+/** Many marks become one with their number; seen from afar sooner than near. */
+function group(className, near, far) {
   return L.markerClusterGroup({
-    chunkedLoading: true, maxClusterRadius: radius, showCoverageOnHover: false, spiderfyDistanceMultiplier: 1.6,
+    chunkedLoading: true, maxClusterRadius: (zoom) => (zoom >= 16 ? near : far), showCoverageOnHover: false, spiderfyDistanceMultiplier: 1.6,
     animate: false,
     iconCreateFunction: (cluster) => counted(className, cluster, worstOf(cluster, className)),
   });
@@ -59,13 +62,10 @@ class Kept {
       gone.push(shown.marker);
       this.#shown.delete(key);
     }
-    if (this.layer.removeLayers) {
-      if (gone.length) this.layer.removeLayers(gone);
-      if (fresh.length) this.layer.addLayers(fresh);
-    } else {
-      gone.forEach((marker) => this.layer.removeLayer(marker));
-      fresh.forEach((marker) => this.layer.addLayer(marker));
-    }
+    if (gone.length > MANY && this.layer.removeLayers) this.layer.removeLayers(gone);
+    else gone.forEach((marker) => this.layer.removeLayer(marker));
+    if (fresh.length > MANY && this.layer.addLayers) this.layer.addLayers(fresh);
+    else fresh.forEach((marker) => this.layer.addLayer(marker));
   }
 }
 
@@ -85,7 +85,7 @@ function incidentMarker(incident, chosen, onIncident) {
     incident.exercise ? "is-exercise" : "", chosen ? "is-chosen" : ""].join(" ");
   const icon = L.divIcon({ className, html: pieces.map(markup).join(""), iconSize: [32, 32] });
   const title = `${incident.event_name}, ${t(`state.${incident.state}`)}${incident.exercise ? `, ${t("exercise.word")}` : ""}`;
-  const options = { icon, title, keyboard: waiting(incident), zIndexOffset: waiting(incident) ? 2000 : 0, alt: title };
+  const options = { icon, title, keyboard: waiting(incident), zIndexOffset: waiting(incident) ? 2000 : 0, exercise: incident.exercise };
   const marker = L.marker([incident.place.latitude, incident.place.longitude], options);
   marker.on("click", () => onIncident(incident.id));
   marker.on("add", () => marker.getElement()?.setAttribute("data-incident", incident.id));
@@ -103,12 +103,12 @@ export class Markers {
     this.onSensor = onSensor;
     this.onIncident = onIncident;
     this.viewLayer = L.layerGroup().addTo(map);
-    this.decidedLayer = group("cluster-decided", 36).addTo(map);
+    this.decidedLayer = group("cluster-decided", 32, 52).addTo(map);
     this.#views = new Kept(this.viewLayer);
     this.#outlines = new Kept(L.layerGroup().addTo(map));
-    this.#sensors = new Kept(group("cluster-sensors", 24).addTo(map));
+    this.#sensors = new Kept(group("cluster-sensors", 16, 44).addTo(map));
     this.#decided = new Kept(this.decidedLayer);
-    this.#waiting = new Kept(group("cluster-waiting", 20).addTo(map));
+    this.#waiting = new Kept(group("cluster-waiting", 18, 48).addTo(map));
   }
 
   drawSensors() {

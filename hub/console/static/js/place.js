@@ -49,7 +49,7 @@ export function extent(incident) {
   const { place } = incident;
   const bounds = L.latLngBounds([[place.latitude, place.longitude]]);
   placeRing(place).forEach((corner) => bounds.extend(corner));
-  for (const arrival of nearest(incident.arrivals).slice(0, 5)) {
+  for (const arrival of nearest(incident.arrivals).slice(0, 6)) {
     const sensor = state.sensors.get(arrival.sensor);
     if (sensor) bounds.extend([sensor.latitude, sensor.longitude]);
   }

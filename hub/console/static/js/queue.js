@@ -1,7 +1,7 @@
 // The queue: what waits for a person in order of arrival, then what was decided lately.
 
 import { h } from "./dom.js";
-import { clock, day, number, now, probability, span, today, whole } from "./format.js";
+import { clock, number, now, probability, shortDay, span, today, whole } from "./format.js";
 import { stateIcon } from "./icons.js";
 import { state, waiting } from "./state.js";
 import { VirtualList } from "./virtual.js";
@@ -28,12 +28,12 @@ export function incidentRow(incident, onPick) {
     h("strong", { class: "row-name" }, incident.event_name),
     incident.exercise && h("span", { class: "hatched" }, t("exercise.word")),
     h("time", { class: "row-time", title: whole(incident.onset_us), datetime: new Date(incident.onset_us / 1000).toISOString() },
-      today(incident.onset_us) ? clock(incident.onset_us) : `${day(incident.onset_us)}, ${clock(incident.onset_us).slice(0, 5)}`)),
+      today(incident.onset_us) ? clock(incident.onset_us) : `${shortDay(incident.onset_us)}, ${clock(incident.onset_us).slice(0, 5)}`)),
   h("div", { class: "row-place", title: incident.place.words }, incident.place.words ?? t("place.unnamed")),
   h("div", { class: "row-foot" },
     h("span", { class: "row-state" }, t(`state.${incident.state}`)),
     h("span", {}, `${incident.probability_word}, ${probability(incident.probability)}`),
-    rounds && h("span", {}, rounds),
+    rounds && h("span", { class: "row-rounds" }, rounds),
     waiting(incident) && h("span", { class: "row-age", "data-since": incident.onset_us }, t("ago", { span: span(age) }))));
 }
 

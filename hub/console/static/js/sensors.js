@@ -5,7 +5,7 @@ import { now, number, span, whole } from "./format.js";
 import { sensorIcon } from "./icons.js";
 import { state } from "./state.js";
 import { VirtualList } from "./virtual.js";
-import { t } from "./words.js";
+import { known, t } from "./words.js";
 
 const ROW_PX = 64;
 const ORDER = ["lost", "degraded", "never", "ok", "revoked"];
@@ -20,6 +20,12 @@ export function sensorFigures(sensor) {
     parts.push(t("sensor.clock", { value: ms < 1 ? `${number(sensor.clock_sigma_us, 0)} µs` : `${number(ms, 1)} ms` }));
   }
   return parts.join(" · ");
+}
+
+/** Why a sensor is not well, in words; a reason that people typed is shown as it is. */
+export function reasonOf(sensor) {
+  const key = `sensor.reason.${sensor.state_reason}`;
+  return known(key) ? t(key) : sensor.state_reason;
 }
 
 export class Sensors {
@@ -71,6 +77,6 @@ export class Sensors {
     },
     h("div", { class: "row-top" }, sensorIcon(sensor.kind, sensor.state), h("strong", { class: "row-name" }, sensor.id),
       h("span", { class: `sensor-word sensor-word-${sensor.state}` }, t(`sensor.state.${sensor.state}`))),
-    h("div", { class: "row-foot" }, h("span", { class: "dim" }, sensor.state_reason || sensorFigures(sensor) || t("sensor.silent"))));
+    h("div", { class: "row-foot" }, h("span", { class: "dim" }, [reasonOf(sensor), sensorFigures(sensor)].filter(Boolean).join(" · ") || t("sensor.silent"))));
   }
 }
