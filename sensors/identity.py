@@ -83,13 +83,23 @@ class Identity:
         identity.save(path)
         return identity
 
-    def save(self, path: Path) -> None:
-        """Write the key file, readable by its owner only; IdentityError where one is there or it can't be written."""
+    def renamed(self, sensor: str, hub: str = "") -> Identity:
+        """The same key under the name that the hub gave."""
+        return Identity(sensor, self._key, hub)
+
+    def save(self, path: Path, *, replace: bool = False) -> None:
+        """Write the key file, readable by its owner only.
+
+        IdentityError where it can't be written, or where one is there and `replace` is not asked for.
+        """
         pem = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
         preface = f"Tocsin-Sensor: {self.sensor}\n" + (f"Tocsin-Hub: {self.hub}\n" if self.hub else "")
+        target = path.with_name(f"{path.name}.new") if replace else path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            if replace:
+                target.unlink(missing_ok=True)
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             raise IdentityError(path, "key_exists", "there is a file already", "Choose another name.") from None
         except OSError as error:
@@ -100,6 +110,8 @@ class Identity:
             file.write(preface + pem)
             file.flush()
             os.fsync(file.fileno())
+        if replace:
+            target.replace(path)
 
     @classmethod
     def load(cls, path: Path, sensor: str | None = None) -> Identity:

@@ -13,6 +13,8 @@ import pytest
 from sensors.identity import Identity
 
 WEEK_US = 7 * 86_400_000_000
+JSON = "application/json"
+PACK = "application/msgpack"
 
 
 async def kept(hub) -> list:
@@ -199,20 +201,20 @@ async def test_tokens_and_codes_are_not_in_the_store(hub, tmp_path) -> None:
 
 
 HOSTILE = {
-    "empty": (b"", "application/msgpack", 400, "body_malformed"),
-    "truncated msgpack": (b"\x81\xa8messages\x91\x8b\xa2id", "application/msgpack", 400, "body_malformed"),
-    "trailing bytes": (b"\x81\xa8messages\x90\x00", "application/msgpack", 422, "batch_invalid"),
-    "not a batch": (b"\x91\x01", "application/msgpack", 422, "batch_invalid"),
-    "no messages": (b'{"messages":[]}', "application/json", 422, "batch_invalid"),
-    "too many messages": (b'{"messages":[' + b",".join([b"1"] * 1_001) + b"]}", "application/json", 422, "batch_invalid"),
-    "deep JSON": (b'{"messages":' + b"[" * 10_000 + b"]" * 10_000 + b"}", "application/json", 400, "body_malformed"),
-    "deep message": (b'{"messages":[' + b'{"a":' * 10_000 + b"1" + b"}" * 10_000 + b"]}", "application/json", 400, "body_malformed"),
-    "deep msgpack": (b"\x81\xa8messages\x91" + b"\x91" * 100_000 + b"\x01", "application/msgpack", 400, "body_malformed"),
-    "map of 4 billion": (b"\x81\xa8messages\xdd\xff\xff\xff\xff", "application/msgpack", 422, "batch_invalid"),
-    "not UTF-8": (b'{"messages":[{"type":"\xff\xfe"}]}', "application/json", 400, "body_malformed"),
-    "NaN": (b'{"messages":[NaN]}', "application/json", 400, "body_malformed"),
+    "empty": (b"", PACK, 400, "body_malformed"),
+    "truncated msgpack": (b"\x81\xa8messages\x91\x8b\xa2id", PACK, 400, "body_malformed"),
+    "trailing bytes": (b"\x81\xa8messages\x90\x00", PACK, 422, "batch_invalid"),
+    "not a batch": (b"\x91\x01", PACK, 422, "batch_invalid"),
+    "no messages": (b'{"messages":[]}', JSON, 422, "batch_invalid"),
+    "too many messages": (b'{"messages":[' + b",".join([b"1"] * 1_001) + b"]}", JSON, 422, "batch_invalid"),
+    "deep JSON": (b'{"messages":' + b"[" * 10_000 + b"]" * 10_000 + b"}", JSON, 400, "body_malformed"),
+    "deep message": (b'{"messages":[' + b'{"a":' * 10_000 + b"1" + b"}" * 10_000 + b"]}", JSON, 400, "body_malformed"),
+    "deep msgpack": (b"\x81\xa8messages\x91" + b"\x91" * 100_000 + b"\x01", PACK, 400, "body_malformed"),
+    "map of 4 billion": (b"\x81\xa8messages\xdd\xff\xff\xff\xff", PACK, 422, "batch_invalid"),
+    "not UTF-8": (b'{"messages":[{"type":"\xff\xfe"}]}', JSON, 400, "body_malformed"),
+    "NaN": (b'{"messages":[NaN]}', JSON, 400, "body_malformed"),
     "another type": (b"{}", "text/plain", 415, "type_unsupported"),
-    "too large": (b"\x00" * (2**20 + 1), "application/msgpack", 413, "body_too_large"),
+    "too large": (b"\x00" * (2**20 + 1), PACK, 413, "body_too_large"),
 }  # fmt: skip
 
 
