@@ -37,7 +37,7 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/api/v1/stream"): SENSOR,
     ("GET", "/api/v1/lease"): SENSOR,
     ("POST", "/api/v1/rotate"): SENSOR,
-    ("POST", "/api/v1/outcomes"): SIGNED,
+    ("POST", "/api/v1/outcomes/{endpoint}"): SIGNED,
     ("GET", "/api/v1/events"): _READ,
     ("GET", "/api/v1/sensors"): _READ,
     ("GET", "/api/v1/sensors.geojson"): _READ,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID, uuid5
 
 from sqlalchemy import func, insert, select, update
@@ -14,9 +14,9 @@ from hub.store.changes import Bell, newest_change, read_changes, record_changes
 from hub.store.decisions import decide_in
 from hub.store.engine import reading, write
 from hub.store.messages import encoder, follow, put
-from hub.store.reading import read_incidents, read_revisions
-from hub.store.records import Change, ChangeKind, Decision, Notice, StoredIncident
-from hub.store.tables import INCIDENT, INCIDENT_REVISION
+from hub.store.reading import delivery_of, read_incidents, read_revisions
+from hub.store.records import Change, ChangeKind, Decision, Delivery, Notice, StoredIncident
+from hub.store.tables import DELIVERY, INCIDENT, INCIDENT_REVISION
 
 
 class Store:
@@ -69,6 +69,11 @@ class Store:
             found = await read_incidents(connection, ids=[incident_id])
         return found[0] if found else None
 
+    async def several(self, incident_ids: Sequence[UUID]) -> list[StoredIncident]:
+        """Those of these incidents that there are."""
+        async with reading(self.engine) as connection:
+            return await read_incidents(connection, ids=incident_ids)
+
     async def incidents(
         self,
         state: State | None = None,
@@ -106,6 +111,12 @@ class Store:
     async def changes(self, after: int, limit: int = 1_000) -> list[Change]:
         """Up to `limit` changes behind number `after`, oldest first, without gaps."""
         return await read_changes(self.engine, after, limit)
+
+    async def deliveries(self, sequences: Collection[int]) -> list[Delivery]:
+        """The attempts that changes of kind `delivery` refer to, oldest first."""
+        query = select(DELIVERY).where(DELIVERY.c.sequence.in_(sequences)).order_by(DELIVERY.c.sequence)
+        async with reading(self.engine) as connection:
+            return [delivery_of(row) for row in await connection.execute(query)]
 
     async def newest_change(self) -> int:
         """The number of the newest change."""

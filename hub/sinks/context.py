@@ -1,0 +1,69 @@
+"""The outlets as services of the application: each starts with it and ends with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from hub.keys import CONFIG, LOG, OUTBOX, STORE
+from hub.sinks.influx import CONSUMER, ChangeSource, InfluxTarget, InfluxWriter, MessageSource, Pump
+from hub.sinks.outbox import OutboxWorker
+
+RESTART_S: Final = 5.0
+
+INFLUX: Final[web.AppKey[tuple[Pump, ...]]] = web.AppKey("influx")
+"""The pumps, for the status page; empty while InfluxDB is off."""
+
+log = structlog.get_logger()
+
+
+async def _kept_alive(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run it again when it breaks: a fault in an outlet must not end in silence."""
+    while True:
+        try:
+            await run()
+        except Exception:  # the task must survive; the log has the traceback
+            log.exception("outlet_broke", outlet=name)
+        await asyncio.sleep(RESTART_S)
+
+
+async def outbox_context(app: web.Application) -> AsyncIterator[None]:
+    """Deliver what people confirmed. Raises EndpointRefused or KeyRefused at the start for an unusable endpoint."""
+    config = app[CONFIG]
+    worker = OutboxWorker(app[STORE], config.webhooks, source=config.http.public_url or "tocsin")
+    app[OUTBOX] = worker
+    await worker.open()
+    task = asyncio.create_task(_kept_alive("webhooks", worker.run), name="outbox")
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await worker.close()
+
+
+async def influx_context(app: web.Application) -> AsyncIterator[None]:
+    """Write series where an address is configured; without one nothing runs and the log waits for nobody."""
+    influx = app[CONFIG].influxdb
+    if not influx.url:
+        app[INFLUX] = ()
+        await app[LOG].forget(CONSUMER)
+        yield
+        return
+    target = InfluxTarget(influx.url, influx.bucket, influx.org, influx.token, influx.token_file)
+    writer = await InfluxWriter.open(target)
+    sources = (MessageSource(app[LOG]), ChangeSource(app[STORE]))
+    app[INFLUX] = tuple(Pump(source, writer.write, random.random) for source in sources)
+    tasks = [asyncio.create_task(_kept_alive("influx", pump.run), name="influx") for pump in app[INFLUX]]
+    yield
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    await writer.close()
