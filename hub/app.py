@@ -25,6 +25,8 @@ from hub.policy.gate import Gate
 from hub.problem import problems
 from hub.registry import Registry
 from hub.runner import fusion_context
+from hub.sinks.context import influx_context, outbox_context
+from hub.sinks.outcome import add_routes as add_outcomes
 from hub.store import Store, migrate, open_engine
 from hub.words import catalogue
 
@@ -75,6 +77,7 @@ def build_application(config: HubConfig) -> web.Application:
     for add_routes in (
         access_routes.add_routes,
         add_ingest,
+        add_outcomes,
         lambda app: add_console(app, tiles_url=config.map.tiles_url),
         status.add_routes,
         sensors.add_routes,
@@ -83,7 +86,7 @@ def build_application(config: HubConfig) -> web.Application:
     ):
         add_routes(app)
     check_complete(app)
-    app.cleanup_ctx.extend([_state, _event_log, fusion_context])
+    app.cleanup_ctx.extend([_state, _event_log, fusion_context, outbox_context, influx_context])
     return app
 
 
