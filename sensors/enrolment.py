@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -43,13 +44,13 @@ async def enrol(hub_url: str, code: str, key_file: Path, kind: str | None = None
         raise EnrolmentError(
             "hub_unknown", f"{hub_url!r} is not the address of a hub; it looks like https://hub.example"
         )
-    unnamed = Identity.create(key_file, _UNNAMED)
+    unnamed = await asyncio.to_thread(Identity.create, key_file, _UNNAMED)
     try:
         sensor = await _ask(url, code, unnamed.public_key, kind)
         identity = unnamed.renamed(sensor, str(url.origin()))
-        identity.save(key_file, replace=True)
+        await asyncio.to_thread(identity.save, key_file, replace=True)
     except BaseException:
-        key_file.unlink(missing_ok=True)
+        await asyncio.to_thread(key_file.unlink, missing_ok=True)
         raise
     return identity
 
