@@ -22,7 +22,7 @@ ZONE_PATTERN: Final = r"^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$"
 
 # A class is listed here only while a tested detector for it exists in the tree.
 SoundEvent = Literal["gunshot"]
-VideoEvent = Literal["intrusion", "crowd_movement"]
+VideoEvent = Literal["intrusion", "crowd_movement", "wrong_way", "stopped_vehicle", "crowd_density", "person_down", "fire"]
 Event = Literal[SoundEvent, VideoEvent]
 
 SOUND_EVENTS: Final[frozenset[str]] = frozenset(get_args(SoundEvent))

@@ -6,6 +6,7 @@ import typer
 
 from hub.commands._evaluate_location import location
 from hub.commands._evaluate_sound import sound
+from hub.commands._evaluate_video import video
 
 app = typer.Typer(no_args_is_help=True, help="Run what is shipped on a folder of recordings and print its figures.")
 
@@ -17,3 +18,4 @@ def _each_by_name() -> None:
 
 app.command(epilog="Example: tocsin evaluate location --data ../shared/data/livefire --from pulses --json")(location)
 app.command(epilog="Example: tocsin evaluate sound --data ../shared/data/audio --json")(sound)
+app.command(epilog="Example: tocsin evaluate video --data ../shared/data/video --explain")(video)

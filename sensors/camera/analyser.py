@@ -14,8 +14,13 @@ from sensors.camera.flow import Flow
 from sensors.camera.frames import Frame, Image
 from sensors.camera.masks import Masks
 from sensors.camera.moment import Finding, Moment, Rule
+from sensors.camera.rules.crowd_density import CrowdDensity
 from sensors.camera.rules.crowd_movement import CrowdMovement
+from sensors.camera.rules.fire import Fire
 from sensors.camera.rules.intrusion import Intrusion
+from sensors.camera.rules.person_down import PersonDown
+from sensors.camera.rules.stopped_vehicle import StoppedVehicle
+from sensors.camera.rules.wrong_way import WrongWay
 from sensors.camera.scene import Scene
 from sensors.camera.settings import CameraSettings, Zone
 from sensors.camera.tracks import Tracker
@@ -23,6 +28,11 @@ from sensors.camera.tracks import Tracker
 RULES: Final[dict[str, Callable[[Zone], Rule]]] = {
     "intrusion": Intrusion,
     "crowd_movement": CrowdMovement,
+    "wrong_way": WrongWay,
+    "stopped_vehicle": StoppedVehicle,
+    "crowd_density": CrowdDensity,
+    "person_down": PersonDown,
+    "fire": Fire,
 }
 """The rules of a zone by the name that settings use."""
 

@@ -142,6 +142,8 @@ class Scene:
         if right or down:
             move = _translation(-right, -down)
             grey = cv2.warpAffine(grey, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
+            half = _translation(-right / 2, -down / 2)
+            colour = cv2.warpAffine(colour, half, colour.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
         foreground, log, light = self._compare(grey, dt_s)
         changed = cv2.countNonZero(foreground) / foreground.size
         upset = changed > UPSET_SHARE

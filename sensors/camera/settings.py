@@ -14,7 +14,9 @@ from msgspec import Meta, Struct
 
 from sensors.protocol import ZONE_PATTERN
 
-RuleName = Literal["intrusion", "crowd_movement"]
+RuleName = Literal[
+    "intrusion", "crowd_movement", "wrong_way", "stopped_vehicle", "crowd_density", "person_down", "fire"
+]
 
 Point = tuple[float, float]
 """Normalised image coordinates (x, y), or (latitude, longitude) on the ground."""
@@ -48,13 +50,17 @@ class SettingsError(ValueError):
 class Zone(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A part of the picture and the rules that watch it.
 
-    `direction` is the legal direction of travel in the picture, as (right, down), for `wrong_way`.
+    `direction` is the legal direction of travel in the picture, as (right, down), for `wrong_way`. `stopped_s` is how
+    long a vehicle may stand; larger: fewer buses and deliveries, later alarms. `dense_share` is the share of the zone
+    that people may cover; larger: fewer alarms in a queue, later ones in a crush.
     """
 
     name: Annotated[str, Meta(pattern=ZONE_PATTERN, max_length=63)]
     polygon: Corners
     rules: tuple[RuleName, ...] = ()
     direction: Point | None = None
+    stopped_s: Annotated[float, Meta(ge=2.0, le=3_600.0)] = 10.0
+    dense_share: Annotated[float, Meta(ge=0.1, le=0.95)] = 0.6
 
 
 class Ground(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -27,7 +27,8 @@ _PATH: Final = 64
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """One thing on its way; coordinates are normalised, `path` holds (seconds, foot x, foot y)."""
+    """One thing on its way; coordinates are normalised, `path` holds (seconds, foot x, foot y), `centres`
+    the same of the middle."""
 
     number: int
     blob: Blob
@@ -36,10 +37,12 @@ class Track:
     filter: cv2.KalmanFilter
     hits: int = 1
     path: list[tuple[float, float, float]] = field(default_factory=list)
+    centres: list[tuple[float, float, float]] = field(default_factory=list)
     origin: tuple[float, float] = (0.0, 0.0)
     still_since_s: float = 0.0
     still_at: tuple[float, float] = (0.0, 0.0)
     travelled: float = 0.0
+    farthest: float = 0.0
 
     @property
     def age_s(self) -> float:
@@ -52,10 +55,19 @@ class Track:
         return self.blob.foot
 
     @property
+    def centre(self) -> tuple[float, float]:
+        """The middle of its box now."""
+        return _centre(self.blob)
+
+    @property
     def velocity(self) -> tuple[float, float]:
         """Filtered (right, down) speed of its centre, picture sizes per second."""
         state = self.filter.statePost
         return float(state[2, 0]), float(state[3, 0])
+
+    def came(self, aspect: float) -> float:
+        """Farthest that it ever was from where it was first seen, in parts of the picture's width."""
+        return max(self.farthest, self.moved(aspect))
 
     def moved(self, aspect: float) -> float:
         """Distance from where it was first seen, in parts of the picture's width; `aspect` is height / width."""
@@ -139,8 +151,10 @@ class Tracker:
         track.hits += 1
         here = track.foot
         track.travelled += math.hypot(here[0] - before[0], (here[1] - before[1]) * aspect)
+        track.farthest = max(track.farthest, track.moved(aspect))
         track.path.append((now_s, *here))
-        del track.path[:-_PATH]
+        track.centres.append((now_s, x, y))
+        del track.path[:-_PATH], track.centres[:-_PATH]
         drift = math.hypot(here[0] - track.still_at[0], (here[1] - track.still_at[1]) * aspect)
         if drift > max(0.012, 0.15 * track.size(aspect)):
             track.still_since_s, track.still_at = now_s, here
@@ -151,6 +165,7 @@ class Tracker:
         track.origin = track.still_at = blob.foot
         track.still_since_s = now_s
         track.path.append((now_s, *blob.foot))
+        track.centres.append((now_s, *_centre(blob)))
         self.tracks.append(track)
 
     def _gone(self, track: Track, now_s: float, dt_s: float) -> bool:
