@@ -51,6 +51,9 @@ _RULES: Final[tuple[RuleName, ...]] = ("intrusion",)
 _WHOLE: Final = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 
+Kind = Literal["microphone", "camera"]
+
+
 class SensorSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """One sensor to run. `code` enrols it; without one its key must be in the folder.
 
@@ -59,7 +62,7 @@ class SensorSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     id: str
-    kind: Literal["microphone", "camera"]
+    kind: Kind
     code: str | None = None
     recording: str | None = None
     offset_us: int = 0
@@ -167,7 +170,7 @@ def camera(scenario: Scenario | None, spec: WorkerSpec, sensor: SensorSpec, star
     return CameraStation(sensor.id, drawn, settings, clock_sigma_us=20_000, exercise=True)
 
 
-MAKERS: Final[dict[str, Callable[[Scenario | None, WorkerSpec, SensorSpec, int], Station]]] = {
+MAKERS: Final[dict[Kind, Callable[[Scenario | None, WorkerSpec, SensorSpec, int], Station]]] = {
     "microphone": microphone,
     "camera": camera,
 }
