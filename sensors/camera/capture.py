@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import subprocess
 import sys
@@ -117,7 +118,7 @@ class ChildSource:
     def _again(self, code: str, spec: Spec) -> Spec:
         wait_s = self._budget.wait_s()
         if spec.kind == "file" and (code in {"open_failed", "no_frames"} or wait_s > 0):
-            raise SourceError(code, f"{spec.where}: {code.replace('_', ' ')}", _MENDS[code])
+            raise SourceError(code, f"{shown(spec.where)}: {code.replace('_', ' ')}", _MENDS[code])
         # A camera that reboots refuses connections for a while: one second between two tries.
         pause = max(wait_s, 1.0 if spec.kind != "file" else 0.0)
         (self._sleep or self._closed.wait)(pause)
@@ -207,6 +208,11 @@ class ChildSource:
             elif time.monotonic() >= deadline:
                 raise _ChildGone("stalled")
         return buffer
+
+
+def shown(where: str) -> str:
+    """An address without its user and password, for messages and logs."""
+    return re.sub(r"//[^/@]*@", "//", where)
 
 
 def _write(asked: int, data: bytes) -> None:

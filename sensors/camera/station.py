@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import structlog
 from uuid6 import uuid7
 
 from sensors.agent import Send, StationHealth
@@ -23,8 +22,6 @@ from sensors.protocol import AnyMessage, Detection
 
 CAMERA_SIGMA_US: Final = 100_000
 """A network camera's picture is dated on arrival: encoding and transport take about a tenth of a second, and vary."""
-
-_log = structlog.get_logger("camera")
 
 
 def _rule_set() -> str:
@@ -68,13 +65,11 @@ class CameraStation:
         self._model = RULE_SET
         self._ground = GroundMap(settings.ground) if settings.ground is not None else None
         self._scene_state = "learning"
-        self._failure = ""
 
     async def run(self, send: Send) -> None:
         """Analyse until cancelled or until the source ends; SourceError when the source can't go on."""
         loop = asyncio.get_running_loop()
         over = threading.Event()
-        self._failure = ""
 
         def deliver(messages: list[AnyMessage]) -> None:
             for message in messages:
@@ -96,9 +91,7 @@ class CameraStation:
             if over.is_set():
                 return
             analysis = analyser.step(frame)
-            if analysis.state != self._scene_state:
-                _log.info("scene", sensor=self._sensor, state=analysis.state)
-                self._scene_state = analysis.state
+            self._scene_state = analysis.state
             if analysis.findings:
                 deliver([self._detection(finding, analyser) for finding in analysis.findings])
 

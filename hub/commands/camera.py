@@ -1,0 +1,242 @@
+"""`tocsin camera`: watch a file, a stream or a USB camera, and tell the hub what happens, never what it looks like."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+if TYPE_CHECKING:
+    from sensors.camera.capture import ChildSource
+    from sensors.camera.settings import CameraSettings
+    from sensors.identity import Identity
+
+app = typer.Typer()
+
+EXAMPLES = """Examples:
+
+  tocsin camera --example > square.toml                     settings to begin with: zones, masks, ground
+
+  tocsin camera --check --file clip.mp4 --settings square.toml      does it open, do the settings hold?
+
+  tocsin camera --file clip.mp4 --settings square.toml      watch a file and print what would be told
+
+  tocsin camera --url rtsp://user:password@10.0.0.9/substream --settings square.toml --identity cam-1.key
+
+  tocsin camera --device 0 --settings square.toml --identity cam-1.key --hub https://hub.example
+"""
+DEFAULT_SENSOR = "camera"
+
+
+def _fail(code: str, detail: str) -> typer.Exit:
+    typer.echo(f"{detail} [{code}]", err=True)
+    return typer.Exit(2)
+
+
+@app.command(epilog=EXAMPLES)
+def camera(
+    file: Annotated[Path | None, typer.Option(help="Watch a video file.")] = None,
+    url: Annotated[str, typer.Option(help="Watch a stream: rtsp:// (over TCP; take the substream), http(s)://.")] = "",
+    device: Annotated[str, typer.Option(help="Watch a USB camera: its number, or /dev/videoN.")] = "",
+    settings: Annotated[Path | None, typer.Option(help="TOML file with zones, masks, ground; see --example.")] = None,
+    real_time: Annotated[bool, typer.Option(help="Play a file at its own pace, not as fast as possible.")] = False,
+    repeat: Annotated[bool, typer.Option(help="Begin a file again when it is over.")] = False,
+    start: Annotated[str, typer.Option(help="UTC of the file's first frame, as 2026-11-22T20:00:00Z.")] = "",
+    hub: Annotated[str, typer.Option(help="Address of the hub. Default: where the identity was enrolled.")] = "",
+    identity: Annotated[Path | None, typer.Option(help="Key file of this sensor, made by `tocsin enrol`.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Folder for the spool.")] = None,
+    exercise: Annotated[bool, typer.Option(help="Mark everything as an exercise: it can never be dispatched.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Try the source and the settings, and stop.")] = False,
+    example: Annotated[bool, typer.Option("--example", help="Print settings to begin with, and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable lines.")] = False,
+) -> None:
+    """Run a camera agent. Pictures stay in memory for one step; only what the wire contract names is told.
+
+    Without --identity nothing is sent: what would be told is printed. Every rule works without a detector.
+    """
+    from sensors.camera.frames import SourceError
+    from sensors.camera.settings import EXAMPLE, CameraSettings, SettingsError, load_settings
+    from sensors.confinement import forbid_core_dumps
+
+    forbid_core_dumps()
+    if example:
+        typer.echo(EXAMPLE, nl=False)
+        return
+    if sum((file is not None, bool(url), bool(device))) != 1:
+        raise _fail("one_source", "Give one of --file, --url and --device.")
+    if hub and identity is None:
+        raise _fail("identity_missing", "A hub only sees an enrolled sensor: give --identity, made by `tocsin enrol`.")
+    try:
+        rules = load_settings(settings) if settings is not None else CameraSettings()
+    except SettingsError as error:
+        raise _fail("settings_unusable", str(error)) from None
+    source = _source(file, url, device, rules, real_time=real_time, repeat=repeat, start=start)
+    try:
+        if check:
+            _check(source, rules, as_json=as_json)
+            return
+        if not rules.zones:
+            typer.echo("No zones: nothing is watched. See `tocsin camera --example`.", err=True)
+        asyncio.run(_watch(source, rules, hub, identity, state, exercise, as_json))
+    except SourceError as error:
+        raise _fail(error.code, str(error)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _source(
+    file: Path | None, url: str, device: str, rules: CameraSettings, *, real_time: bool, repeat: bool, start: str
+) -> ChildSource:
+    from sensors.camera.capture import ChildSource
+    from sensors.camera.decoder import Spec
+
+    if start and file is None:
+        raise _fail("start_unusable", "--start is the time of a file's first frame: give --file too.")
+    if file is not None and not file.is_file():
+        raise _fail("open_failed", f"{file} is not a file.")
+    kind, where = ("file", str(file)) if file is not None else (("url", url) if url else ("device", device))
+    spec = Spec(
+        kind,  # type: ignore[arg-type]
+        where,
+        width=rules.width,
+        max_fps=rules.max_fps,
+        paced=real_time,
+        masks=rules.masks,
+    )
+    return ChildSource(spec, start_utc_us=_start_us(start), repeat=repeat)
+
+
+def _start_us(start: str) -> int | None:
+    if not start:
+        return None
+    try:
+        moment = datetime.fromisoformat(start)
+    except ValueError:
+        raise _fail("start_unusable", f"{start!r} is not a time like 2026-11-22T20:00:00Z.") from None
+    if moment.tzinfo is None:
+        raise _fail("start_unusable", f"{start!r} has no offset from UTC: end it with Z, or +01:00.")
+    return round(moment.timestamp() * 1e6)
+
+
+def _check(source: ChildSource, rules: CameraSettings, *, as_json: bool) -> None:
+    """Take one frame and say what was found; SourceError when there is none."""
+    frames = source.frames()
+    frame = next(iter(frames), None)
+    health = source.health()
+    source.close()
+    if frame is None:
+        raise _fail("no_frames", "The source gave no picture.")
+    height, width = frame.image.shape[:2]
+    report = {
+        "analysed_width": width,
+        "analysed_height": height,
+        "audio_tracks_dropped": health.audio_tracks_dropped,
+        "zones": {zone.name: list(zone.rules) for zone in rules.zones},
+        "masks": len(rules.masks),
+        "ground": rules.ground is not None,
+    }
+    if as_json:
+        typer.echo(json.dumps({"check": report}))
+        return
+    typer.echo(f"ok: a picture came; it is analysed at {width} x {height}")
+    typer.echo(f"ok: {health.audio_tracks_dropped} sound tracks left alone, {len(rules.masks)} masks")
+    for zone in rules.zones:
+        typer.echo(f"ok: zone {zone.name} watched for {', '.join(zone.rules) or 'nothing'}")
+    if not rules.zones:
+        typer.echo("warning: no zones, so nothing would be told")
+    if rules.ground is None:
+        typer.echo("warning: no [ground], so events have no place but the camera's field of view")
+
+
+async def _watch(
+    source: ChildSource,
+    rules: CameraSettings,
+    hub: str,
+    identity: Path | None,
+    state: Path | None,
+    exercise: bool,
+    as_json: bool,
+) -> None:
+    from sensors.camera.station import CameraStation
+
+    task = asyncio.current_task()
+    assert task is not None
+    with suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    if identity is None:
+        await _print(CameraStation(DEFAULT_SENSOR, source, rules, exercise=exercise), as_json)
+        return
+    from sensors.agent import Agent
+    from sensors.spool import Spool
+    from sensors.uplink import Uplink
+
+    key = _identity(identity)
+    address = hub or key.hub
+    if not address:
+        raise _fail("hub_missing", f"{identity} was not enrolled at a hub: give its address with --hub.")
+    spool = Spool(_state(state) / f"{key.sensor}.spool")
+    try:
+        uplink = Uplink(address, key, spool)
+    except ValueError as error:
+        raise _fail("hub_unusable", str(error)) from None
+    station = CameraStation(key.sensor, source, rules, exercise=exercise)
+    typer.echo(f"{key.sensor} watches and tells {address}; Ctrl-C stops.", err=True)
+    agent = Agent(key.sensor, station, spool, uplink, exercise=exercise)
+    try:
+        await agent.run()
+    except asyncio.CancelledError:
+        typer.echo("Stopped.", err=True)
+    finally:
+        await agent.aclose()
+
+
+def _identity(path: Path) -> Identity:
+    from sensors.identity import Identity, IdentityError
+
+    try:
+        return Identity.load(path)
+    except IdentityError as error:
+        raise _fail(error.code, str(error)) from None
+
+
+def _state(state: Path | None) -> Path:
+    folder = state or Path.home() / ".local" / "share" / "tocsin" / "camera"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _fail(
+            "state_unwritable", f"{folder} can't be made: {error.strerror}. Give another with --state."
+        ) from None
+    return folder
+
+
+async def _print(station: Any, as_json: bool) -> None:
+    """A dry run: nothing is sent, what would be told is printed."""
+    told = 0
+
+    async def show(message: Any) -> None:
+        nonlocal told
+        told += 1
+        if as_json:
+            typer.echo(msgspec.json.encode(message).decode())
+            return
+        fields = msgspec.to_builtins(message)
+        moment = datetime.fromtimestamp((fields.get("onset") or fields["start"]) / 1e6).astimezone()
+        place = fields.get("position")
+        where = f" at {place['latitude']:.5f}, {place['longitude']:.5f} (±{place['sigma_m']:.0f} m)" if place else ""
+        score = f", score {fields['score']:.2f}, {fields['duration_s']:.1f} s" if "score" in fields else ""
+        name = fields.get("event", fields["type"])
+        typer.echo(f"{moment.isoformat(timespec='milliseconds')} {name}: zone {fields['zone']}{score}{where}")
+
+    with suppress(asyncio.CancelledError):
+        await station.run(show)
+    health = station.health()
+    if not as_json:
+        typer.echo(f"Told {told} messages. Capture: {health.reason or health.capture}.", err=True)
