@@ -20,7 +20,6 @@ from hub.store.engine import StoreBusy
 from hub.store.outbox import Outbox
 from hub.store.records import OutboxRow
 from hub.store.store import Store
-from hub.words import catalogue
 
 LEASE_MARGIN_S: Final = 20.0
 """How much longer than its time-out a message stays claimed: room for the database to be busy."""
@@ -73,7 +72,6 @@ class OutboxWorker:
 
     async def open(self) -> None:
         """Read keys and take back own claims. Raises EndpointRefused or KeyRefused where an endpoint cannot work."""
-        await asyncio.to_thread(catalogue)
         for endpoint in self._endpoints:
             self._webhooks.append(await Webhook.open(endpoint, self._source, self._now_s))
         await self.outbox.release(self._owner)

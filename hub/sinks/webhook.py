@@ -19,6 +19,7 @@ from hub.sinks.endpoints import Endpoint
 from hub.sinks.schedule import SLOW_DOWN_S, SLOW_DOWN_STATUSES, retry_after_s
 from hub.sinks.signing import Signer
 from hub.store.records import Delivery, Notice
+from hub.words import catalogue
 
 ANSWER_BYTES: Final = 1_024
 """How much of an answer is read and kept: enough for a reason, too little to be a load."""
@@ -87,6 +88,7 @@ class Webhook:
                 f"webhook {endpoint.name}: use https, or name {url.host} in `allow_private` if it is your own"
             )
         signer = await asyncio.to_thread(Signer.of, endpoint)
+        await asyncio.to_thread(catalogue)  # read here, so that no message has to be
         tls = await asyncio.to_thread(_tls_context, endpoint) if url.scheme == "https" else None
         return cls(endpoint, signer, tls, source, now_s)
 
