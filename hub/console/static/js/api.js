@@ -5,7 +5,7 @@ import { speaking } from "./words.js";
 export class Problem extends Error {
   /** `status` is 0 where the hub could not be reached at all; `code` is stable, `detail` is a sentence for people. */
   constructor(status, code, detail) {
-    super(detail || code);
+    super(detail);
     this.status = status;
     this.code = code;
   }

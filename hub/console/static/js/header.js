@@ -16,10 +16,10 @@ export class Header {
     this.connection = h("p", { class: "connection", role: "status" });
     this.clock = h("time", { class: "clock" });
     this.tools = h("div", { class: "tools" });
-    this.bar = h("header", { class: "head" }, this.title, this.mode, h("div", { class: "head-end" }, this.connection, this.clock, this.tools));
+    this.bar = h("div", { class: "head" }, this.title, this.mode, h("div", { class: "head-end" }, this.connection, this.clock, this.tools));
     this.band = h("p", { class: "hatched band site-band", hidden: true });
     this.lost = h("p", { class: "lost", role: "alert", hidden: true });
-    this.element = h("div", { class: "top" }, this.bar, this.band, this.lost);
+    this.element = h("header", { class: "top" }, this.bar, this.band, this.lost);
     state.addEventListener("status", () => this.draw());
     state.addEventListener("connection", () => this.#connection());
     watchSound(() => this.#tools());

@@ -23,7 +23,7 @@ export class History {
   constructor({ onPick }) {
     this.onPick = onPick;
     this.list = new VirtualList({
-      label: "", draw: (row) => incidentRow(row.incident, onPick), onEnd: () => this.#more(),
+      name: "history", draw: (row) => incidentRow(row.incident, onPick), chosen: () => state.selected, onPick, onEnd: () => this.#more(),
     });
     this.form = h("form", { class: "filters", onsubmit: (event) => event.preventDefault() });
     this.says = h("p", { class: "empty", role: "status" });

@@ -23,7 +23,7 @@ export class Panel {
       body.setAttribute("role", "tabpanel");
       body.setAttribute("aria-labelledby", `tab-${name}`);
     }
-    this.element = h("section", { class: "panel" }, this.list, NAMES.map((name) => bodies[name].element));
+    this.element = h("section", { class: "panel", "aria-label": t("panel.label") }, this.list, NAMES.map((name) => bodies[name].element));
     state.addEventListener("incidents", () => this.#count());
     this.#choose();
   }
@@ -42,6 +42,7 @@ export class Panel {
 
   words() {
     this.list.setAttribute("aria-label", t("panel.label"));
+    this.element.setAttribute("aria-label", t("panel.label"));
     this.#count();
     this.bodies.queue.draw();
     if (this.#chosen !== "queue") this.bodies[this.#chosen].words();

@@ -20,7 +20,7 @@ export function incidentRow(incident, onPick) {
   return h("div", {
     class: ["row", `is-${incident.state}`, waiting(incident) ? "is-waiting" : "", incident.exercise ? "is-exercise" : "",
       chosen ? "is-chosen" : "", incident.state === "open" && age < FRESH_US ? "is-fresh" : ""].join(" "),
-    role: "option", "aria-selected": String(chosen), id: `row-${incident.id}`, "data-incident": incident.id,
+    role: "option", "aria-selected": String(chosen), "data-incident": incident.id,
     onclick: () => onPick(incident.id),
   },
   h("div", { class: "row-top" },
@@ -45,7 +45,7 @@ export function rowVersion(incident) {
 export class Queue {
   constructor({ onPick }) {
     this.onPick = onPick;
-    this.list = new VirtualList({ label: "", draw: (row) => this.#draw(row) });
+    this.list = new VirtualList({ name: "queue", draw: (row) => this.#draw(row), chosen: () => state.selected, onPick });
     this.empty = h("div", { class: "empty" });
     this.notice = h("p", { class: "notice", hidden: true });
     this.element = h("div", { class: "tab-body queue" }, this.notice, this.empty, this.list.element);

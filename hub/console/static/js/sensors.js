@@ -32,7 +32,7 @@ export class Sensors {
   #chosen = null;
 
   constructor({ onPick }) {
-    this.list = new VirtualList({ label: "", draw: (row) => this.#draw(row.sensor) });
+    this.list = new VirtualList({ name: "sensors", draw: (row) => this.#draw(row.sensor), chosen: () => this.#chosen, onPick });
     this.says = h("p", { class: "empty" });
     this.element = h("div", { class: "tab-body sensors" }, this.says, this.list.element);
     this.onPick = onPick;

@@ -11,13 +11,17 @@ export class VirtualList {
   #frame = null;
 
   /**
-   * `draw(row)` makes the element of a row; a row is `{key, height, version, option?, ...}` and is drawn anew when its
-   * version changes. `onEnd()` is called when the end comes into sight.
+   * `draw(row)` makes the element of a row; a row is `{key, height, version, position, total, ...}` and is drawn anew
+   * when its version changes; one without a position is a heading. `chosen()` is the key of the chosen row, `onPick(key)`
+   * is called when the arrows reach another, `onEnd()` when the end comes into sight. `name` begins the ids of its rows.
    */
-  constructor({ label, draw, onEnd }) {
+  constructor({ name, draw, chosen, onPick, onEnd }) {
+    this.name = name;
     this.draw = draw;
+    this.chosen = chosen;
+    this.onPick = onPick;
     this.onEnd = onEnd;
-    this.spacer = h("div", { class: "rows", role: "listbox", "aria-label": label, tabindex: "-1" });
+    this.spacer = h("div", { class: "rows", role: "listbox", tabindex: "0", onkeydown: (event) => this.#key(event) });
     this.element = h("div", { class: "scroller" }, this.spacer);
     this.element.addEventListener("scroll", () => this.#soon(), { passive: true });
     new ResizeObserver(() => this.#soon()).observe(this.element);
@@ -44,6 +48,22 @@ export class VirtualList {
     if (top < scrollTop) this.element.scrollTop = top - 8;
     else if (bottom > scrollTop + clientHeight) this.element.scrollTop = bottom - clientHeight + 8;
     this.#paint();
+  }
+
+  #key(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const options = this.#rows.filter((row) => row.position);
+    if (!options.length || event.ctrlKey || event.metaKey || event.altKey) return;
+    const at = options.findIndex((row) => row.key === this.chosen());
+    let next = null;
+    if (step) next = at < 0 ? 0 : at + step;
+    else if (event.key === "Home") next = 0;
+    else if (event.key === "End") next = options.length - 1;
+    else return;
+    event.preventDefault();
+    const { key } = options[Math.min(options.length - 1, Math.max(0, next))];
+    this.onPick(key);
+    this.reveal(key);
   }
 
   #soon() {
@@ -81,6 +101,7 @@ export class VirtualList {
       shown.element.style.transform = `translateY(${this.#tops[index]}px)`;
       shown.element.style.height = `${row.height}px`;
       if (row.position) {
+        shown.element.id = `${this.name}-${row.key}`;
         shown.element.setAttribute("aria-posinset", row.position);
         shown.element.setAttribute("aria-setsize", row.total);
       }
@@ -90,6 +111,9 @@ export class VirtualList {
       shown.element.remove();
       this.#shown.delete(key);
     }
+    const chosen = this.chosen();
+    if (this.#shown.has(chosen)) this.spacer.setAttribute("aria-activedescendant", `${this.name}-${chosen}`);
+    else this.spacer.removeAttribute("aria-activedescendant");
     if (this.onEnd && this.#rows.length && scrollTop + clientHeight > this.#tops.at(-1) - BEYOND_PX) this.onEnd();
   }
 }
