@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from hub.config import PolicyConfig
-from hub.policy.mode import mode_of
+from hub.policy.mode import Mode, Reason, mode_of
 from sensors.protocol import SOUND_EVENTS, AnyMessage, Detection, Heartbeat, Occupancy, SoundLevel
 
 
@@ -42,6 +42,8 @@ class Gate:
         self._policy = policy
         self._profile = policy.profile
         self.refused: Counter[str] = Counter()
+        self._judged_us = -1
+        self._judged: tuple[Mode, tuple[Reason, ...]] = ("off", ())
 
     def refusal(self, message: AnyMessage, sensor: Speaker, now_us: int) -> Refusal | None:
         """Why `message` may not be taken in; None where it may."""
@@ -54,7 +56,11 @@ class Gate:
         profile = self._profile
         if isinstance(message, Heartbeat):
             return None
-        mode, reasons = mode_of(self._policy, dt.datetime.fromtimestamp(now_us / 1e6, dt.UTC))
+        if now_us != self._judged_us:
+            # The messages of one batch come at one moment: the mode is computed once for all of them.
+            self._judged = mode_of(self._policy, dt.datetime.fromtimestamp(now_us / 1e6, dt.UTC))
+            self._judged_us = now_us
+        mode, reasons = self._judged
         if mode == "off":
             return self._refuse(reasons[0].code, reasons[0].words, **reasons[0].values)
         if profile == "lab":
