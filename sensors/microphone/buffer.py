@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,70 +15,53 @@ BUFFER_S: Final = 2.0
 
 
 class SoundBuffer:
-    """The last 2 s at `rate_hz`, addressed by the sample count of the stream; older sound is overwritten."""
+    """The last 2 s at `rate_hz` with their times, addressed by the stream's sample count; older sound is dropped."""
 
     def __init__(self, rate_hz: int) -> None:
-        self._ring: Samples = np.zeros(round(BUFFER_S * rate_hz), np.float32)
+        self._rate_hz = rate_hz
+        self._capacity = round(BUFFER_S * rate_hz)
+        self._blocks: deque[tuple[int, Samples, int, int]] = deque()  # first sample, sound, UTC, sigma
         self.end = 0
         """Samples that have passed through."""
 
     @property
-    def begin(self) -> int:
-        """The oldest sample still here."""
-        return max(0, self.end - self._ring.size)
+    def held(self) -> int:
+        """Samples that are here now; never more than 2 s."""
+        return sum(samples.size for _, samples, _, _ in self._blocks)
 
-    def append(self, samples: Samples) -> None:
-        """Add `samples`; of more than 2 s at once only the last 2 s stay."""
-        size = self._ring.size
-        kept = samples[-size:]
-        at = (self.end + samples.size - kept.size) % size
-        first = min(kept.size, size - at)
-        self._ring[at : at + first] = kept[:first]
-        self._ring[: kept.size - first] = kept[first:]
+    def append(self, samples: Samples, utc_us: int, sigma_us: int) -> None:
+        """Add a block captured at `utc_us`; it is kept, not copied."""
+        self._blocks.append((self.end, samples, utc_us, sigma_us))
         self.end += samples.size
+        while self.end - self._blocks[0][0] > self._capacity:
+            first, oldest, utc_us, sigma_us = self._blocks.popleft()
+            beyond = self.end - self._capacity - first
+            if beyond < oldest.size and not self._blocks:  # one block longer than the buffer
+                rest = oldest[beyond:].copy()
+                self._blocks.appendleft((first + beyond, rest, utc_us + self._span_us(beyond), sigma_us))
 
     def piece(self, start: int, length: int) -> Samples:
         """`length` samples from stream position `start`, zero where they are no longer, or not yet, here."""
         out: Samples = np.zeros(length, np.float32)
-        low, high = max(start, self.begin), min(start + length, self.end)
-        if low >= high:
-            return out
-        size = self._ring.size
-        at = low % size
-        first = min(high - low, size - at)
-        out[low - start : low - start + first] = self._ring[at : at + first]
-        out[low - start + first : high - start] = self._ring[: high - low - first]
+        for first, samples, _, _ in self._blocks:
+            low, high = max(start, first), min(start + length, first + samples.size)
+            if low < high:
+                out[low - start : high - start] = samples[low - first : high - first]
         return out
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._ring[:] = 0.0
-        self.end = 0
+    def utc(self, sample: float) -> tuple[int, int]:
+        """UTC microseconds of stream position `sample`, and its one-sigma uncertainty, by its own block's time.
 
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    sample: int
-    utc_us: int
-    sigma_us: int
-
-
-class Timeline:
-    """When each sample of the buffer was captured, by the blocks' own times: only drift within a block is lost."""
-
-    def __init__(self, rate_hz: int) -> None:
-        self._rate_hz = rate_hz
-        self._marks: deque[_Mark] = deque(maxlen=512)
-
-    def mark(self, sample: int, utc_us: int, sigma_us: int) -> None:
-        """The block that begins at stream position `sample` was captured at `utc_us`."""
-        self._marks.append(_Mark(sample, utc_us, sigma_us))
-
-    def at(self, sample: float) -> tuple[int, int]:
-        """UTC microseconds of stream position `sample`, and the sigma of that."""
-        mark = self._marks[0]
-        for candidate in reversed(self._marks):
-            if candidate.sample <= sample:
-                mark = candidate
+        Sound that is no longer here is dated from the oldest block. Raises LookupError where nothing was heard yet.
+        """
+        found = self._blocks[0] if self._blocks else None
+        for block in reversed(self._blocks):
+            if block[0] <= sample:
+                found = block
                 break
-        return mark.utc_us + round((sample - mark.sample) * 1e6 / self._rate_hz), mark.sigma_us
+        if found is None:
+            raise LookupError("no sound yet")
+        return found[2] + self._span_us(sample - found[0]), found[3]
+
+    def _span_us(self, samples: float) -> int:
+        return round(samples * 1e6 / self._rate_hz)

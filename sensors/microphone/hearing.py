@@ -14,7 +14,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from sensors.microphone.buffer import SoundBuffer, Timeline
+from sensors.microphone.buffer import SoundBuffer
 from sensors.microphone.levels import Calibration, LevelMeter, Levels
 from sensors.microphone.picker import Pick, Picker, PickerSettings
 from sensors.microphone.sources import SoundBlock
@@ -145,19 +145,21 @@ class Hearing:
 
     def _restart(self, rate: int) -> None:
         self._buffer = SoundBuffer(rate)
-        self._timeline = Timeline(rate)
         self._picker = Picker(rate, self.settings.picker)
         self._waiting: list[Pick] = []
         self._scored_at = -1e9
         self._scores: Mapping[str, float] = {}
 
     def _take(self, samples: Samples, start_us: int, sigma_us: int, gap: bool) -> None:
-        self._timeline.mark(self._buffer.end, start_us, sigma_us)
-        self._buffer.append(samples)
-        self._levels += self._meter.feed(samples, start_us, gap=gap)
+        self._buffer.append(samples, start_us, sigma_us)
+        picks = self._picker.feed(samples)
+        eventful = self._picker.gate_open
+        self._levels += self._meter.feed(samples, start_us, gap=gap, eventful=eventful)
+        if not (eventful or picks or self._waiting):
+            return
+        self._waiting += picks
         self._budget = min(self._budget + samples.size / self._rate_hz * MAX_PICKS_PER_S, float(MAX_PICKS_PER_S))
         self._overloaded_s = max(0.0, self._overloaded_s - samples.size / self._rate_hz)
-        self._waiting += self._picker.feed(samples)
         heard_s = self._buffer.end / self._rate_hz
         while self._waiting and self._waiting[0].onset_s + self.settings.after_s <= heard_s:
             self._tell(self._waiting.pop(0))
@@ -181,7 +183,7 @@ class Hearing:
             return
         self._budget -= 1.0
         onset = pick.onset_s * self._rate_hz
-        utc_us, clock_us = self._timeline.at(onset)
+        utc_us, clock_us = self._buffer.utc(onset)
         before, after = round(0.1 * self._rate_hz), round(0.05 * self._rate_hz)
         peak = c_peak(self._buffer.piece(int(onset) - before, before + after), self._rate_hz)
         for label in told:
