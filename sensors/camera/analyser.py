@@ -23,6 +23,7 @@ from sensors.camera.rules.stopped_vehicle import StoppedVehicle
 from sensors.camera.rules.wrong_way import WrongWay
 from sensors.camera.scene import Scene
 from sensors.camera.settings import CameraSettings, Zone
+from sensors.camera.standing import Standing
 from sensors.camera.tracks import Tracker
 
 RULES: Final[dict[str, Callable[[Zone], Rule]]] = {
@@ -57,6 +58,7 @@ class Analyser:
         self._masks = Masks(settings.masks)
         self._scene = Scene()
         self._tracker = Tracker()
+        self._standing = Standing()
         self._flow = Flow() if settings.watching("crowd_movement") else None
         self._rules = [RULES[name](zone) for zone in settings.zones for name in zone.rules if name in RULES]
         self._first_us: int | None = None
@@ -73,13 +75,19 @@ class Analyser:
         self._last_us = frame.utc_us
         image = self._reduced(frame.image)
         aspect = image.shape[0] / image.shape[1]
-        view = self._scene.step(image, min(dt_s, _LONGEST_STEP_S))
+        standing = self._standing
+        view = self._scene.step(image, min(dt_s, _LONGEST_STEP_S), standing.hold, standing.forget)
         if not view.ready:
             return Analysis((), "learning")
         blobs = [] if view.upset else find_blobs(view.foreground)
         tracks = self._tracker.step(blobs, now_s, dt_s, aspect)
+        things = (
+            ()
+            if view.upset
+            else standing.step(view.grey, self._scene.background, view.foreground, tracks, now_s, aspect)
+        )
         flow = self._flow.step(view.grey, dt_s) if self._flow is not None else None
-        moment = Moment(now_s, dt_s, view, tracks, flow, aspect)
+        moment = Moment(now_s, dt_s, view, tracks, things, flow, aspect)
         findings = tuple(finding for rule in self._rules for finding in rule.step(moment))
         return Analysis(findings, "upset" if view.upset else "ok")
 

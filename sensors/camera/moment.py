@@ -10,13 +10,14 @@ from sensors.camera.frames import Field, Image
 from sensors.camera.masks import raster
 from sensors.camera.scene import View
 from sensors.camera.settings import Zone
+from sensors.camera.standing import Thing
 from sensors.camera.tracks import Track
 from sensors.protocol import VideoEvent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """One analysed picture: time in seconds since the source began, tracks seen now, flow where it was looked at.
+    """One analysed picture: time in seconds since the source began, tracks seen now, things that stand.
 
     `flow` is float32[h, w, 2] in picture widths per second at 160 pixels' width; `aspect` is height / width.
     """
@@ -25,6 +26,7 @@ class Moment:
     dt_s: float
     view: View
     tracks: Sequence[Track]
+    things: Sequence[Thing]
     flow: Field | None
     aspect: float
 

@@ -122,14 +122,26 @@ class Scene:
         self._upset_s = 0.0
         self._steady = Steady()
 
+    @property
+    def background(self) -> Field:
+        """float32[h, w]: the background on the logarithmic scale."""
+        return self._background
+
+    def _take(self, log: Field, light: Field, where: Image) -> None:
+        """Replace the background in `where` uint8[h/2, w/2] by what is seen now."""
+        full = cv2.resize(where, (log.shape[1], log.shape[0]), interpolation=cv2.INTER_NEAREST)
+        level = cv2.subtract(log, light)
+        cv2.copyTo(level, full, self._background)
+
     def forget(self) -> None:
         """Start over: the camera was moved, or the light changed for good."""
         self._shape = ()
 
-    def step(self, image: Image, dt_s: float, hold: Image | None = None) -> View:
+    def step(self, image: Image, dt_s: float, hold: Image | None = None, forget: Image | None = None) -> View:
         """Compare one picture uint8[h, w, 3], `dt_s` after the last, with the background, and learn from it.
 
-        `hold` uint8[h/2, w/2] marks where something stands still that must not become background.
+        `hold` uint8[h/2, w/2] marks where something stands still that must not become background, `forget` where
+        something went away and the background must be taken anew.
         """
         if image.shape != self._shape:
             self._reset(image.shape)
@@ -148,6 +160,8 @@ class Scene:
         changed = cv2.countNonZero(foreground) / foreground.size
         upset = changed > UPSET_SHARE
         self._learn(log, light, foreground, dt_s, hold, upset)
+        if forget is not None:
+            self._take(log, light, forget)
         return View(grey, colour, foreground, (right, down), changed, upset, True)
 
     def _bootstrap(self, grey: Image, colour: Image, dt_s: float) -> View:

@@ -1,0 +1,187 @@
+"""What came and now stands still: foreground that keeps its brightness, with its age, though others pass before it.
+
+Each pixel of the foreground holds the value it had when it came to rest. While the picture agrees, its age grows; while
+something else covers it, the age waits; when the background shows again, it is gone. Patches of old pixels are things
+that stand: vehicles, bags, rubbish. A patch whose outline is in the background and not in the picture is the hole that
+something left behind, and is handed to the scene to be forgotten.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from sensors.camera.blobs import Blob, find_blobs
+from sensors.camera.frames import Field, Image
+from sensors.camera.tracks import Track
+
+_EVERY_S: Final = 0.3
+_SAME: Final = 22
+"""Grey levels that a thing at rest may waver by: clouds and compression."""
+_RIPE_S: Final = 1.8
+_COVERED_S: Final = 12.0
+"""Age that is lost by the second while something else is seen in its place; a parked lorry before a bag is no end."""
+_MEMORY_S: Final = 4.0
+_LEAST_PX: Final = 10
+_OVERLAP: Final = 0.4
+HOLD_S: Final = 900.0
+"""After a quarter of an hour a thing belongs to the street."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bringer:
+    """What moved where a thing came to rest, as large as it was: the thing itself driving, or who carried it."""
+
+    blob: Blob
+    came: float
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing that stands: its patch, since when, and what brought it (None: nobody was seen).
+
+    `number` is good while it stands; `hole` is True for the place of something that left.
+    """
+
+    number: int
+    blob: Blob
+    since_s: float
+    bringer: Bringer | None
+    hole: bool
+
+
+class Standing:
+    """Keeps the ages of the foreground's pixels; asked a few times a second."""
+
+    def __init__(self) -> None:
+        self.things: tuple[Thing, ...] = ()
+        self.hold: Image | None = None
+        self.forget: Image | None = None
+        self._age: Field | None = None
+        self._held: Field = np.zeros((0, 0), np.float32)
+        self._last_s = 0.0
+        self._movers: deque[tuple[float, Blob, float, float]] = deque(maxlen=600)
+        self._next = 0
+
+    def step(
+        self, grey: Image, background: Field, foreground: Image, tracks: Sequence[Track], now_s: float, aspect: float
+    ) -> tuple[Thing, ...]:
+        """Look again when it is time; the things that stand.
+
+        `grey` uint8[h, w], `background` float32[h, w] on the scene's logarithmic scale, `foreground` uint8[h/2, w/2].
+        """
+        for track in tracks:
+            if now_s - track.still_since_s < 0.5:
+                self._movers.append((now_s, track.blob, track.came(aspect), track.size(aspect)))
+        while self._movers and now_s - self._movers[0][0] > _RIPE_S + _MEMORY_S:
+            self._movers.popleft()
+        dt_s = now_s - self._last_s
+        if self._age is not None and self._age.shape == foreground.shape and dt_s < _EVERY_S:
+            return self.things
+        self._last_s = now_s
+        half = cv2.resize(grey, foreground.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+        if self._age is None or self._age.shape != foreground.shape:
+            self._age, self._held = np.zeros(foreground.shape, np.float32), half
+            return ()
+        self._grow(half, foreground, min(dt_s, 2.0))
+        ripe = cv2.compare(self._age, _RIPE_S, cv2.CMP_GT)
+        ripe = cv2.morphologyEx(ripe, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+        self.things = self._named(find_blobs(ripe, least_px=_LEAST_PX, most=24), grey, background, now_s)
+        self.hold, self.forget = self._areas(ripe, now_s)
+        return self.things
+
+    def _grow(self, half: Field, foreground: Image, dt_s: float) -> None:
+        age, held = self._age, self._held
+        assert age is not None
+        is_there = foreground > 0
+        same = (np.abs(half - held) < _SAME) & is_there
+        other = is_there & ~same
+        age[same] += dt_s
+        held[same] += 0.1 * (half[same] - held[same])
+        age[other] -= dt_s * np.minimum(1.0, age[other] / _COVERED_S + 0.2)
+        age[~is_there] -= 4.0 * dt_s
+        np.clip(age, 0.0, HOLD_S, out=age)
+        young = age <= 0.3
+        held[young] = half[young]
+
+    def _named(self, blobs: Sequence[Blob], grey: Image, background: Field, now_s: float) -> tuple[Thing, ...]:
+        left = list(self.things)
+        named = []
+        for blob in blobs:
+            before = max(left, key=lambda thing: overlap(thing.blob, blob), default=None)
+            if before is not None and overlap(before.blob, blob) > _OVERLAP:
+                left.remove(before)
+                named.append(Thing(before.number, blob, before.since_s, before.bringer, before.hole))
+            else:
+                self._next += 1
+                hole = is_hole(grey, background, blob)
+                named.append(Thing(self._next, blob, now_s - _RIPE_S, self._bringer(blob), hole))
+        return tuple(named)
+
+    def _bringer(self, blob: Blob) -> Bringer | None:
+        near = [
+            (min(1.0, was.area / max(blob.area, 1e-9)), came, was, size)
+            for _, was, came, size in self._movers
+            if overlap(was, blob) > 0.1 or _inside(was, blob)
+        ]
+        if not near:
+            return None
+        _, came, was, size = max(near, key=lambda one: (one[0], one[1]))
+        return Bringer(was, came, size)
+
+    def _areas(self, ripe: Image, now_s: float) -> tuple[Image | None, Image | None]:
+        """Where the scene must not learn, and where it must forget at once."""
+        if not self.things:
+            return None, None
+        hold = cv2.dilate(ripe, np.ones((3, 3), np.uint8))
+        forget = np.zeros_like(ripe)
+        height, width = ripe.shape
+        for thing in self.things:
+            if thing.hole or now_s - thing.since_s > HOLD_S:
+                blob = thing.blob
+                box = (
+                    slice(round(blob.y * height), round((blob.y + blob.h) * height) + 1),
+                    slice(round(blob.x * width), round((blob.x + blob.w) * width) + 1),
+                )
+                forget[box] = hold[box]
+                hold[box] = 0
+        return hold, forget
+
+
+def overlap(one: Blob, other: Blob) -> float:
+    """Intersection over union of two boxes."""
+    w = min(one.x + one.w, other.x + other.w) - max(one.x, other.x)
+    h = min(one.y + one.h, other.y + other.h) - max(one.y, other.y)
+    if w <= 0 or h <= 0:
+        return 0.0
+    return w * h / (one.w * one.h + other.w * other.h - w * h)
+
+
+def _inside(outer: Blob, inner: Blob) -> bool:
+    """True when the middle of `inner` lies in the box of `outer`, a little widened."""
+    x, y = inner.x + inner.w / 2, inner.y + inner.h / 2
+    return outer.x - 0.02 <= x <= outer.x + outer.w + 0.02 and outer.y - 0.02 <= y <= outer.y + outer.h + 0.03
+
+
+def is_hole(grey: Image, background: Field, blob: Blob) -> bool:
+    """True when the outline of `blob` is stronger in the background than in the picture: something went away.
+
+    The edge strength over the patch and a rim of three pixels is compared, both on the logarithmic scale.
+    """
+    height, width = grey.shape
+    left, right = max(0, int(blob.x * width) - 3), min(width, round((blob.x + blob.w) * width) + 3)
+    top, bottom = max(0, int(blob.y * height) - 3), min(height, round((blob.y + blob.h) * height) + 3)
+    now = np.log1p(grey[top:bottom, left:right].astype(np.float32) / 32.0) * 64.0
+    was = background[top:bottom, left:right]
+    return _edges(was) > 1.15 * _edges(now)
+
+
+def _edges(values: Field) -> float:
+    across, down = cv2.Sobel(values, cv2.CV_32F, 1, 0), cv2.Sobel(values, cv2.CV_32F, 0, 1)
+    return float(cv2.magnitude(across, down).mean())
