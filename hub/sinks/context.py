@@ -14,6 +14,7 @@ from aiohttp import web
 from hub.keys import CONFIG, LOG, OUTBOX, STORE
 from hub.sinks.influx import CONSUMER, ChangeSource, InfluxTarget, InfluxWriter, MessageSource, Pump
 from hub.sinks.outbox import OutboxWorker
+from hub.store.changes import forget_consumer
 
 RESTART_S: Final = 5.0
 
@@ -53,6 +54,7 @@ async def influx_context(app: web.Application) -> AsyncIterator[None]:
     if not influx.url:
         app[INFLUX] = ()
         await app[LOG].forget(CONSUMER)
+        await forget_consumer(app[STORE].engine, CONSUMER)
         yield
         return
     target = InfluxTarget(influx.url, influx.bucket, influx.org, influx.token, influx.token_file)

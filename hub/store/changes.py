@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -72,6 +72,15 @@ async def commit_position(engine: AsyncEngine, consumer: str, position: int) -> 
         known = update(COUNTER).where(COUNTER.c.name == name).values(value=position)
         if (await connection.execute(known)).rowcount == 0:
             await connection.execute(insert(COUNTER).values(name=name, value=position))
+
+    await write(engine, work)
+
+
+async def forget_consumer(engine: AsyncEngine, consumer: str) -> None:
+    """`consumer` is switched off: it no longer holds back what a purge may delete."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(delete(COUNTER).where(COUNTER.c.name == f"consumer:{consumer}"))
 
     await write(engine, work)
 
