@@ -37,6 +37,8 @@ def check_head(request: web.Request, max_body: int = MAX_BODY) -> None:
 
 async def read_body(request: web.Request) -> bytes:
     """The whole body; Problem 408 where it takes longer than `READ_S`."""
+    if request.content.is_eof():
+        return await request.read()  # it is here already: nothing to wait for
     try:
         async with asyncio.timeout(READ_S):
             return await request.read()
