@@ -22,7 +22,18 @@ ZONE_PATTERN: Final = r"^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$"
 
 # A class is listed here only while a tested detector for it exists in the tree.
 SoundEvent = Literal["gunshot"]
-VideoEvent = Literal["intrusion", "crowd_movement", "wrong_way", "stopped_vehicle", "crowd_density", "person_down", "fire"]
+VideoEvent = Literal[
+    "intrusion",
+    "crowd_movement",
+    "wrong_way",
+    "stopped_vehicle",
+    "crowd_density",
+    "person_down",
+    "fire",
+    "abandoned_object",
+    "dumping",
+    "tagging",
+]
 Event = Literal[SoundEvent, VideoEvent]
 
 SOUND_EVENTS: Final[frozenset[str]] = frozenset(get_args(SoundEvent))
@@ -41,7 +52,7 @@ ModelName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}@[0-9a-f]{8,
 """`name@sha256 prefix` of the model or rule set that spoke."""
 
 
-class Position(Struct, frozen=True, forbid_unknown_fields=True):
+class Position(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A place on the ground in WGS 84, with its one-sigma error in metres."""
 
     latitude: Annotated[float, Meta(ge=-90.0, le=90.0)]
@@ -49,15 +60,18 @@ class Position(Struct, frozen=True, forbid_unknown_fields=True):
     sigma_m: Annotated[float, Meta(ge=0.0, le=100_000.0)]
 
 
-class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
-    """What every message carries: its own id, the sensor that speaks, and when it was sent."""
+class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False, tag_field="type"):
+    """What every message carries: its own id, the sensor that speaks, and when it was sent.
+
+    `gc=False`: a message can't be part of a cycle, and tracking thousands of them doubled the cost of intake.
+    """
 
     id: UUID
     sensor: SensorId
     sent: Micros
 
 
-class Detection(Message, tag="detection", frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Detection(Message, tag="detection", frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """One statement by one sensor: this class, at this onset, with this score; never sound, never an image.
 
     `peak_db` (C-weighted peak, dB SPL) and `snr_db` are for sound; `zone` and `position` are for video.
@@ -77,7 +91,7 @@ class Detection(Message, tag="detection", frozen=True, forbid_unknown_fields=Tru
     exercise: bool = False
 
 
-class SoundLevel(Message, tag="sound_level", frozen=True, forbid_unknown_fields=True, kw_only=True):
+class SoundLevel(Message, tag="sound_level", frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """Sound pressure levels of one period (IEC 61672-1): equivalent, maximum, peak and percentiles."""
 
     start: Micros
@@ -90,7 +104,7 @@ class SoundLevel(Message, tag="sound_level", frozen=True, forbid_unknown_fields=
     l90: Decibels
 
 
-class Counts(Struct, frozen=True, forbid_unknown_fields=True):
+class Counts(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Passages by kind; None where the count is too small to be told (k-suppressed at the source)."""
 
     person: Count | None = None
@@ -99,7 +113,7 @@ class Counts(Struct, frozen=True, forbid_unknown_fields=True):
     heavy: Count | None = None
 
 
-class Occupancy(Message, tag="occupancy", frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Occupancy(Message, tag="occupancy", frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """Anonymous counts of one zone and one closed bin (20 minutes at least: decree 2021-269's precedent)."""
 
     start: Micros
@@ -111,7 +125,7 @@ class Occupancy(Message, tag="occupancy", frozen=True, forbid_unknown_fields=Tru
 CaptureState = Literal["ok", "starting", "degraded", "lost"]
 
 
-class Heartbeat(Message, tag="heartbeat", frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Heartbeat(Message, tag="heartbeat", frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
     """How the agent is: clock, queue, drops, capture; what the fleet page and the clock gate read."""
 
     uptime_s: Annotated[float, Meta(ge=0.0)]

@@ -36,11 +36,13 @@ def check_head(request: web.Request, max_body: int = MAX_BODY) -> None:
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The whole body; Problem 408 where it takes longer than `READ_S`."""
-    if request.content.is_eof():
-        return await request.read()  # it is here already: nothing to wait for
+    """The whole body; Problem 408 where it takes longer than `READ_S`, 400 where the sender went away."""
     try:
+        if request.content.is_eof():
+            return await request.read()  # it is here already: nothing to wait for
         async with asyncio.timeout(READ_S):
             return await request.read()
     except TimeoutError:
         raise Problem(408, "body_too_slow", f"The body took longer than {READ_S:g} s.") from None
+    except ConnectionResetError:
+        raise Problem(400, "body_incomplete", "The sender went away before its body was complete.") from None

@@ -11,7 +11,7 @@ from msgspec import Struct
 from sensors.protocol import AnyMessage
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One message in the log: `position` rises without being dense, `received_us` is the hub's clock at its arrival."""
 
     position: int
