@@ -20,7 +20,7 @@ import soundfile
 import soxr
 
 from models.frontend import FRAMES, HOP_SAMPLES, SAMPLE_RATE_HZ, Floats, mel_power
-from models.livefire import Heard, read_test, tests
+from models.livefire import Heard, each_test, read_test
 from models.recordings import RecordingError, Row, decode, read_manifest
 from models.teacher import Yamnet
 
@@ -118,6 +118,15 @@ def marks_of(power: Floats) -> Ints:
     return found if len(found) else np.array([int(level.argmax())])
 
 
+def doubtful(audio: Path) -> frozenset[str]:
+    """Keys of recordings whose label the manifest itself contradicts: they are judged, but nothing is learnt there."""
+    return frozenset(
+        f"{row.path.parent.name}/{row.path.name}"
+        for row in read_manifest(audio)
+        if "on a non-" in row.suspicious or "artificial" in row.suspicious
+    )
+
+
 def _of_row(row: Row, rng: np.random.Generator, teacher: Yamnet | None) -> Recording:
     samples = decode(row.path)
     powers = _renderings(samples, rng)
@@ -170,7 +179,7 @@ def load(
 ) -> tuple[list[Recording], list[RecordingError]]:
     """Read or build the corpus; returns it with what could not be read. `progress(done, total)` counts files."""
     rows = read_manifest(audio)
-    folders = tests(livefire) if livefire else []
+    folders = each_test(livefire) if livefire else []
     stamp = repr(
         (CACHE_VERSION, seed, [(str(r.path), r.label, r.group, r.open_licence) for r in rows], folders, str(teacher))
     )

@@ -96,6 +96,6 @@ def read_test(folder: Path) -> list[Heard]:
     return heard
 
 
-def tests(folder: Path) -> list[Path]:
+def each_test(folder: Path) -> list[Path]:
     """The tests in `folder`, in order."""
     return sorted(file.parent for file in folder.glob("*/*/meta.json"))

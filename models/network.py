@@ -19,7 +19,7 @@ QUIETEST: Final = 1e-9
 """Mel power of digital silence; 16-bit quantisation noise is about here."""
 DECIBEL_SCALE: Final = 0.25
 """Natural logarithms are scaled to about unit variance."""
-WIDTHS: Final[tuple[int, ...]] = (24, 48, 64, 96)
+WIDTHS: Final[tuple[int, ...]] = (16, 64, 96, 128)
 
 
 def features(power: Any) -> Any:

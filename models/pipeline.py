@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from models.corpus import Recording, load
+from models.corpus import Recording, doubtful, load
 from models.crossval import FOLDS, Judged, folds, judge, table
 from models.labels import LABELS
 from models.metrics import platt
@@ -46,7 +46,6 @@ class Job:
     work: Path
     licences: str = "all"
     plan: Plan = Plan()  # noqa: RUF009 - frozen, and its default is a value
-    threads: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +88,7 @@ def _stage(progress: Progress, name: str) -> Callable[[int, int, float], None]:
 def cross_validate(job: Job, recordings: Sequence[Recording], progress: Progress) -> list[Judged]:
     """Every recording judged by a network that heard nothing of its group."""
     chosen = folds(recordings)
+    unsure = doubtful(job.audio)
     stamp = json.dumps([job.licences, job.plan.fingerprint(), sorted(chosen.items())])
     judged: list[Judged] = []
     for fold in range(FOLDS):
@@ -100,14 +100,15 @@ def cross_validate(job: Job, recordings: Sequence[Recording], progress: Progress
             if said == stamp:
                 judged += kept
                 continue
-        rest = [recording for recording in recordings if chosen[recording.group] != fold]
+        rest = [
+            recording for recording in recordings if chosen[recording.group] != fold and recording.key not in unsure
+        ]
         held = [recording for recording in recordings if chosen[recording.group] == fold]
         name = f"fold {fold + 1} of {FOLDS}"
         network = train(
             rest,
             job.plan,
             work,
-            threads=job.threads,
             progress=_stage(progress, name),
         )
         new = judge(network, held, fold)
@@ -134,11 +135,11 @@ def calibrate(judged: Sequence[Judged]) -> Calibration:
 
 def finish(job: Job, recordings: Sequence[Recording], calibration: Calibration, progress: Progress) -> bytes:
     """Train on everything and export, with the calibration that cross-validation found."""
+    unsure = doubtful(job.audio)
     network = train(
-        recordings,
+        [recording for recording in recordings if recording.key not in unsure],
         job.plan,
         job.work / job.licences / "final",
-        threads=job.threads,
         progress=_stage(progress, "final network"),
     )
     return export(network, calibration.scale, calibration.shift)

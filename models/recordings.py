@@ -42,6 +42,7 @@ class Row:
     source: str
     group: str
     open_licence: bool
+    suspicious: str = ""
 
 
 def read_manifest(folder: Path) -> list[Row]:
@@ -68,6 +69,7 @@ def read_manifest(folder: Path) -> list[Row]:
             source=(line.get("source") or "unknown").strip(),
             group=(line.get("group") or line["path"]).strip(),
             open_licence=(line.get("open_licence") or "").strip() == "yes",
+            suspicious=(line.get("suspicious") or "").strip(),
         )
         for line in lines
     ]

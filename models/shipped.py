@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from models.crossval import clip_score
+from models.crossval import LASTING, clip_score
 from models.frontend import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Floats
 from models.labels import CONFUSERS, truth
-from models.livefire import read_test, tests
+from models.livefire import each_test, read_test
 from models.metrics import Bools, Interval, Reals, average_precision, count_per_hour, over_groups, recall_at
 from models.recordings import RecordingError, Row, decode, read_manifest, windows
 from models.runtime import AcousticModel
@@ -28,6 +28,7 @@ HOP_SAMPLES: Final = 4_000
 """A quarter of a second, for the model and for the baseline alike."""
 ALARM_APART_S: Final = 2.0
 """Windows above the threshold closer than this are one alarm: a person is called once."""
+SUSTAINED_S: Final = 2.0
 FALSE_SHARE: Final = 0.01
 DRAWS: Final = 500
 FAR_M: Final = 400.0
@@ -75,8 +76,14 @@ def _baseline(yamnet: Yamnet, samples: Floats, labels: Sequence[str]) -> Floats:
     return np.stack([scores[:, list(CLASSES[label])].max(axis=1) for label in labels], axis=1)
 
 
-def alarms(scores: Floats, threshold: float, hop_s: float = HOP_SAMPLES / SAMPLE_RATE_HZ) -> int:
-    """How often a person would be called: runs of windows at or above `threshold`, at least ALARM_APART_S apart."""
+def alarms(label: str, scores: Floats, threshold: float, hop_s: float = HOP_SAMPLES / SAMPLE_RATE_HZ) -> int:
+    """How often a person would be called: runs of windows at or above `threshold`, at least ALARM_APART_S apart.
+
+    What lasts has to last: its scores are averaged over SUSTAINED_S first (or over the whole of a shorter clip).
+    """
+    if label in LASTING:
+        width = min(len(scores), round(SUSTAINED_S / hop_s))
+        scores = np.convolve(scores, np.full(width, 1.0 / width, np.float32), mode="valid")
     above = np.flatnonzero(scores >= threshold)
     return int(len(above) > 0) + int(np.sum(np.diff(above) * hop_s > ALARM_APART_S))
 
@@ -109,13 +116,13 @@ def _class_figures(heeded: Sequence[Heeded], label: str, column: int, threshold:
         figures[f"recall_{label}_at_1pct"] = Figure(
             over_groups(found, true, score, groups, draws=DRAWS, seed=1), "share", float(true.sum())
         )
-        hit = np.array([float((one.scores[:, column] >= threshold).any()) for one in asked], np.float64)
+        hit = np.array([float(alarms(label, one.scores[:, column], threshold) > 0) for one in asked], np.float64)
         share = over_groups(_share, true, hit, groups, draws=DRAWS, seed=1)
         figures[f"recall_{label}"] = Figure(share, "share", float(true.sum()))
     others = [one for one, yes in zip(asked, true, strict=True) if not yes]
     hours = sum(one.seconds for one in others) / 3_600.0
     if hours > 0:
-        count = sum(alarms(one.scores[:, column], threshold) for one in others)
+        count = sum(alarms(label, one.scores[:, column], threshold) for one in others)
         figures[f"false_per_hour_{label}"] = Figure(count_per_hour(count, hours), "1/h", hours)
     return figures
 
@@ -178,11 +185,16 @@ def _at(scores: Reals, total: int, length: int, arrival_s: float) -> float | Non
 
 
 def evaluate_livefire(
-    folder: Path, model: AcousticModel, yamnet: Yamnet | None, *, baseline_threshold: float = 0.5
+    folder: Path,
+    model: AcousticModel,
+    yamnet: Yamnet | None,
+    *,
+    baseline_threshold: float = 0.5,
+    most: int | None = None,
 ) -> Outcome:
     """The share of real shots within 400 m found at each sensor that heard them, with the firing position as the group.
 
-    The model is asked at its shipped threshold, the baseline at `baseline_threshold`.
+    The model is asked at its shipped threshold, the baseline at `baseline_threshold`; `most` limits the tests heard.
 
     Raises:
         RecordingError: there is no test in `folder` with such a shot (`nothing_readable`).
@@ -192,7 +204,7 @@ def evaluate_livefire(
     hits: dict[str, list[float]] = {"": [], "yamnet_": []}
     groups: list[str] = []
     failed: list[RecordingError] = []
-    for test in tests(folder):
+    for test in each_test(folder)[:most]:
         try:
             sensors = [(heard, decode(heard.path)) for heard in read_test(test)]
         except RecordingError as problem:

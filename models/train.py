@@ -66,12 +66,19 @@ def _rate(plan: Plan, step: int) -> float:
     return plan.peak_rate * (0.01 + 0.99 * 0.5 * (1.0 + float(np.cos(np.pi * progress))))
 
 
+def limit_threads(threads: int) -> None:
+    """Let TensorFlow use this many threads; it has to be said before TensorFlow does anything."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
 def train(
     recordings: Sequence[Recording],
     plan: Plan,
     work: Path,
     *,
-    threads: int = 2,
     progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> Any:
     """The trained Keras network. `progress(step, steps, loss)` is called after each block.
@@ -120,7 +127,7 @@ def train(
         return [mixer.batch(plan.batch) for _ in range(BLOCK_STEPS)]
 
     first, last = int(done.numpy()) // BLOCK_STEPS, -(-plan.steps // BLOCK_STEPS)
-    with ThreadPoolExecutor(max(1, threads - 1)) as pool:
+    with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(block, first)
         for index in range(first, last):
             batches = ahead.result()

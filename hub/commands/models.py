@@ -73,7 +73,8 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable figures.")] = False,
 ) -> None:
     """Cross-validate by original recording and firing position, and write the report; nothing is shipped."""
-    _cross_validated(_job(data, livefire, teacher, work, licences, steps, seed, threads), as_json=as_json)
+    _limit(threads)
+    _cross_validated(_job(data, livefire, teacher, work, licences, steps, seed), as_json=as_json)
 
 
 @app.command(epilog="Example: tocsin models train --data ../shared/data/audio --licences open --out artifacts/open")
@@ -95,7 +96,8 @@ def train(
     from models.labels import LABELS
     from models.pipeline import finish
 
-    job = _job(data, livefire, teacher, work, licences, steps, seed, threads)
+    _limit(threads)
+    job = _job(data, livefire, teacher, work, licences, steps, seed)
     recordings, calibration, figures = _cross_validated(job, as_json=False)
     with _bar() as progress:
         content = finish(job, recordings, calibration, progress)
@@ -125,15 +127,17 @@ def pull(
     typer.echo(f"{entry.full_name}: {size:,} bytes in {entry.file}")
 
 
+def _limit(threads: int) -> None:
+    from models.train import limit_threads
+
+    try:
+        limit_threads(threads)
+    except ImportError as problem:
+        _refuse("training_not_installed", f"{problem}; install the extra: pip install 'tocsin[train]'")
+
+
 def _job(
-    data: Path,
-    livefire: Path | None,
-    teacher: Path | None,
-    work: Path,
-    licences: str,
-    steps: int,
-    seed: int,
-    threads: int,
+    data: Path, livefire: Path | None, teacher: Path | None, work: Path, licences: str, steps: int, seed: int
 ) -> Job:
     from models.pipeline import Job
     from models.train import Plan
@@ -146,7 +150,6 @@ def _job(
         work=work,
         licences=licences,
         plan=Plan(seed=seed, steps=steps),
-        threads=threads,
     )
 
 
@@ -161,8 +164,6 @@ def _cross_validated(job: Job, *, as_json: bool) -> tuple[Any, Any, dict[str, An
             for one in failed:
                 typer.echo(f"left out: {one.code}: {one}", err=True)
             judged = cross_validate(job, recordings, progress)
-    except ImportError as problem:
-        _refuse("training_not_installed", f"{problem}; install the extra: pip install 'tocsin[train]'")
     except (TrainingRefused, RecordingError) as problem:
         _refuse(problem.code, str(problem))
     calibration = calibrate(judged)
