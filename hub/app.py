@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
@@ -15,7 +16,7 @@ from hub.access import routes as access_routes
 from hub.access.accounts import Accounts
 from hub.access.guard import guard, now_us
 from hub.access.rules import check_complete
-from hub.api import events, incidents, sensors, status
+from hub.api import events, incidents, sensors, status, technician
 from hub.config import HubConfig
 from hub.console.routes import add_routes as add_console
 from hub.ingest import add_routes as add_ingest
@@ -73,7 +74,7 @@ def build_application(config: HubConfig) -> web.Application:
     """The application for `config`; raises RuntimeError where a route has no access rule."""
     app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY)
     app[CONFIG] = config
-    app[GATE] = Gate(config.policy)
+    app[GATE] = Gate(config.policy, ZoneInfo(config.time_zone))
     for add_routes in (
         access_routes.add_routes,
         add_ingest,
@@ -81,6 +82,7 @@ def build_application(config: HubConfig) -> web.Application:
         lambda app: add_console(app, tiles_url=config.map.tiles_url),
         status.add_routes,
         sensors.add_routes,
+        technician.add_routes,
         incidents.add_routes,
         events.add_routes,
     ):

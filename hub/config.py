@@ -26,9 +26,8 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from hub.policy.basis import PolicyConfig
 from hub.sinks.endpoints import Endpoint
-
-Profile = Literal["statistics-only", "noise-levels", "fr-2023-380", "authorised", "lab"]
 
 
 class Http(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,16 +47,6 @@ class SiteConfig(Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "Tocsin"
     latitude: Annotated[float, Meta(ge=-90.0, le=90.0)] = 45.4397
     longitude: Annotated[float, Meta(ge=-180.0, le=180.0)] = 4.3872
-
-
-class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """The legal profile and what it needs; the mode is computed, never typed. A bare install does statistics."""
-
-    profile: Profile = "statistics-only"
-    responsible_person: str = ""
-    start: str = ""
-    """ISO 8601 date from which the profile's basis holds."""
-    end: str = ""
 
 
 class FusionConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -186,13 +175,18 @@ def _explain(error: msgspec.ValidationError, path: Path, text: str) -> ConfigErr
     return ConfigError(path, _closest_line(lines_of_keys(text), where), what, mend)
 
 
-def parse_config(text: str, path: Path) -> HubConfig:
-    """The configuration in `text`; `path` only names it in errors. Raises ConfigError."""
+def parse_config(text: str, path: Path, *, beside: frozenset[str] = frozenset()) -> HubConfig:
+    """The configuration in `text`; `path` only names it in errors, tables `beside` it are passed over.
+
+    Raises ConfigError.
+    """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
         raise ConfigError(path, int(found[1]) if found else None, f"not valid TOML: {error}.") from error
+    for table in beside:
+        raw.pop(table, None)
     try:
         config = msgspec.convert(raw, HubConfig, dec_hook=_path_hook)
     except msgspec.ValidationError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import importlib.metadata
 from typing import Any, Final
 
@@ -12,8 +11,7 @@ from aiohttp import web
 from hub.access.guard import PERSON, now_us, visitor
 from hub.access.routes import json_response
 from hub.api.language import language_of
-from hub.keys import ACCOUNTS, CONFIG, LOG, RUNNER, STORE
-from hub.policy.mode import mode_of
+from hub.keys import ACCOUNTS, CONFIG, GATE, LOG, RUNNER, STORE
 from hub.words import Language, say
 
 VERSION: Final = importlib.metadata.version("tocsin")
@@ -22,7 +20,8 @@ VERSION: Final = importlib.metadata.version("tocsin")
 async def status_view(app: web.Application, language: Language) -> dict[str, Any]:
     """What everybody may know of the hub, and the counts of what is open."""
     config = app[CONFIG]
-    mode, reasons = mode_of(config.policy, dt.datetime.now(dt.UTC))
+    assessment = app[GATE].assessment(now_us())
+    mode, reasons = assessment.mode, assessment.reasons
     return {
         "version": VERSION,
         "site": msgspec.to_builtins(config.site),
@@ -32,6 +31,7 @@ async def status_view(app: web.Application, language: Language) -> dict[str, Any
         "mode": mode,
         "mode_word": say(f"mode_{mode}", {}, language),
         "mode_reasons": [{"code": r.code, "text": say(r.words, r.values, language)} for r in reasons],
+        "mode_warnings": [say(w.words, w.values, language) for w in assessment.warnings],
         "exercise": config.exercise,
         "tiles_url": config.map.tiles_url,
         "tiles_attribution": config.map.attribution,

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Collection
 from typing import Final, Protocol
 
 from msgspec import Struct
 
-from hub.config import PolicyConfig
-from hub.policy.mode import Mode, Reason, mode_of
+from hub.policy.basis import Modality, PolicyConfig
+from hub.policy.mode import Assessment, assess
+from hub.policy.profiles import PROFILES
 from sensors.protocol import SOUND_EVENTS, AnyMessage, Detection, Heartbeat, Occupancy, SoundLevel
+
+FRESH_US: Final = 1_000_000
+"""An assessment is used for a second: a mode falls within that of its date, and a batch of a thousand costs one."""
 
 
 class Refusal(Struct, frozen=True):
@@ -29,58 +34,63 @@ class Speaker(Protocol):
         """Its registered name."""
 
 
-FR_2023_380_VIDEO: Final = frozenset(
-    {"abandoned_object", "wrong_way", "intrusion", "person_down", "crowd_movement", "crowd_density", "fire"}
-)
-"""Those of the eight classes of decree 2023-828 art. 3 that this vocabulary names; weapons are not detected here."""
+def modality_of(message: AnyMessage) -> Modality | None:
+    """What kind of use a message is; None for one that says nothing of the street."""
+    if isinstance(message, Detection):
+        return "sound_event" if message.event in SOUND_EVENTS else "video_event"
+    if isinstance(message, SoundLevel):
+        return "sound_level"
+    if isinstance(message, Occupancy):
+        return "video_count"
+    return None
 
 
 class Gate:
-    """Decides message by message, and counts what it refused."""
+    """Decides message by message, and counts what it refused; `zone` is where dates without a zone are meant."""
 
-    def __init__(self, policy: PolicyConfig) -> None:
-        self._policy = policy
-        self._profile = policy.profile
+    def __init__(self, policy: PolicyConfig, zone: dt.tzinfo = dt.UTC) -> None:
+        self.policy = policy
+        self._zone = zone
         self.refused: Counter[str] = Counter()
-        self._judged_us = -1
-        self._judged: tuple[Mode, tuple[Reason, ...]] = ("off", ())
+        self._suspended: frozenset[str] = frozenset()
+        self._assessment: Assessment | None = None
+        self._assessed_us = 0
+
+    def suspend(self, names: Collection[str]) -> None:
+        """What people suspended, from this moment on: sensors, classes, or everything."""
+        self._suspended = frozenset(names)
+        self._assessment = None
+
+    def assessment(self, now_us: int) -> Assessment:
+        """What the deployment may do now."""
+        if self._assessment is None or abs(now_us - self._assessed_us) >= FRESH_US:
+            now = dt.datetime.fromtimestamp(now_us / 1e6, self._zone)
+            self._assessment = assess(self.policy, now, self._suspended)
+            self._assessed_us = now_us
+        return self._assessment
 
     def refusal(self, message: AnyMessage, sensor: Speaker, now_us: int) -> Refusal | None:
-        """Why `message` may not be taken in; None where it may."""
-        refused = self._judge(message, now_us)
+        """Why `message` may not be taken in; None where it may. Heartbeats always may: a stop must be seen to hold."""
+        if isinstance(message, Heartbeat):
+            return None
+        refused = self._judge(message, sensor.id, self.assessment(now_us))
         if refused is not None:
             self.refused[refused.code] += 1
         return refused
 
-    def _judge(self, message: AnyMessage, now_us: int) -> Refusal | None:
-        profile = self._profile
-        if isinstance(message, Heartbeat):
-            return None
-        if now_us != self._judged_us:
-            # The messages of one batch come at one moment: the mode is computed once for all of them.
-            self._judged = mode_of(self._policy, dt.datetime.fromtimestamp(now_us / 1e6, dt.UTC))
-            self._judged_us = now_us
-        mode, reasons = self._judged
+    def _judge(self, message: AnyMessage, sensor: str, assessment: Assessment) -> Refusal | None:
+        profile = self.policy.profile
+        mode, reasons = assessment.of_sensor(sensor, self.policy)
         if mode == "off":
-            return self._refuse(reasons[0].code, reasons[0].words, **reasons[0].values)
-        if profile == "lab":
-            return None
-        if isinstance(message, SoundLevel):
-            return None if profile == "noise-levels" else self._refuse("LEGAL_MODALITY", "policy_modality_sound")
-        if isinstance(message, Occupancy):
-            return None if profile == "statistics-only" else self._refuse("LEGAL_MODALITY", "policy_modality_video")
-        return self._judge_detection(message)
-
-    def _judge_detection(self, detection: Detection) -> Refusal | None:
-        sound = detection.event in SOUND_EVENTS
-        if self._profile in {"statistics-only", "noise-levels"}:
-            return self._refuse("LEGAL_CLASS_NOT_LISTED", "policy_no_events", event=detection.event)
-        if self._profile == "fr-2023-380":
-            if sound:
-                return self._refuse("LEGAL_MODALITY", "policy_modality_sound")
-            if detection.event not in FR_2023_380_VIDEO:
-                return self._refuse("LEGAL_CLASS_NOT_LISTED", "policy_class_not_listed", event=detection.event)
-        return self._refuse("LEGAL_FIELD_MISSING:policy.basis", "policy_basis_missing")
-
-    def _refuse(self, code: str, words: str, **values: str) -> Refusal:
-        return Refusal(code, words, {"profile": self._profile, **values})
+            first = reasons[0] if reasons else assessment.reasons[0]
+            return Refusal(first.code, first.words, first.values)
+        modality = modality_of(message)
+        if isinstance(message, Detection) and not PROFILES[profile].classes:
+            return Refusal("LEGAL_CLASS_NOT_LISTED", "policy_no_events", {"profile": profile, "event": message.event})
+        if modality is not None and modality not in assessment.modalities:
+            words = "policy_modality_sound" if modality.startswith("sound") else "policy_modality_video"
+            return Refusal("LEGAL_MODALITY", words, {"profile": profile})
+        if isinstance(message, Detection) and message.event not in assessment.classes:
+            values: dict[str, str] = {"profile": profile, "event": message.event}
+            return Refusal("LEGAL_CLASS_NOT_LISTED", "policy_class_not_listed", values)
+        return None

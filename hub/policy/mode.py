@@ -1,71 +1,99 @@
-"""The mode that the hub runs in: computed from the profile, the filled fields and the clock, never typed."""
+"""The effective mode: computed from the profile, the filled fields, the clock and human suspension; never typed.
+
+The lowest wins: what the profile allows at most, and `off` wherever a rule has a reason against it.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final, Literal
+import hashlib
+from collections.abc import Collection
+from typing import Final
 
+import msgspec
 from msgspec import Struct
 
-from hub.config import PolicyConfig, Profile
+from hub.policy.basis import Modality, PolicyConfig
+from hub.policy.profiles import PROFILES, Mode
+from hub.policy.rules import RULES, Reason
 
-Mode = Literal["off", "aggregate", "signal", "dispatch"]
-MODES: Final[tuple[Mode, ...]] = ("off", "aggregate", "signal", "dispatch")
+EVERYTHING: Final = "*"
+"""The name under which everything at once is suspended."""
 
-HIGHEST: Final[dict[Profile, Mode]] = {
-    "statistics-only": "aggregate",
-    "noise-levels": "aggregate",
-    "fr-2023-380": "dispatch",
-    "authorised": "dispatch",
-    "lab": "dispatch",
-}
-PLACEHOLDERS: Final = frozenset({"", "todo", "xxx", "n/a", "na", "none", "tbd", "-", "?", "...", "à compléter"})
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
-class Reason(Struct, frozen=True):
-    """Why the mode is not higher: a stable code and the sentence's key with its values."""
+class Assessment(Struct, frozen=True):
+    """What a deployment may do at one moment, and why not more."""
 
-    code: str
-    words: str
-    values: dict[str, str]
+    mode: Mode
+    reasons: tuple[Reason, ...]
+    couples: bool
+    """True where sound and camera may be joined in one incident."""
+    classes: frozenset[str]
+    modalities: frozenset[Modality]
+    warnings: tuple[Reason, ...] = ()
+    suspended: frozenset[str] = frozenset()
 
+    @property
+    def accepted(self) -> bool:
+        """True where nothing at all speaks against it."""
+        return not self.reasons
 
-def is_filled(text: str) -> bool:
-    """False for an empty field and for what stands for one (`TODO`, `n/a`, `xxx`, an example address)."""
-    plain = text.strip().lower()
-    return plain not in PLACEHOLDERS and "example.org" not in plain and "example.com" not in plain
-
-
-def _date(text: str) -> dt.datetime | None:
-    try:
-        moment = dt.datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-
-
-def mode_of(policy: PolicyConfig, now: dt.datetime) -> tuple[Mode, tuple[Reason, ...]]:
-    """The effective mode at `now` and what holds it down."""
-    reasons: list[Reason] = []
-    if policy.profile == "lab":
-        reasons += _lab_reasons(policy, now)
-    elif policy.profile in {"fr-2023-380", "authorised"}:
-        reasons.append(Reason("LEGAL_FIELD_MISSING:policy.basis", "policy_basis_missing", {"profile": policy.profile}))
-    return ("off" if reasons else HIGHEST[policy.profile]), tuple(reasons)
+    def of_sensor(self, sensor: str, policy: PolicyConfig) -> tuple[Mode, tuple[Reason, ...]]:
+        """The mode of one sensor and what holds it down."""
+        if self.mode == "off":
+            return "off", tuple(reason for reason in self.reasons if reason.sensor is None)
+        facts = next((facts for facts in policy.sensors if facts.fits(sensor)), None)
+        own = tuple(reason for reason in self.reasons if facts is not None and reason.sensor == facts.id)
+        if sensor in self.suspended:
+            own += (Reason("LEGAL_SUSPENDED", "policy_suspended_sensor", {"sensor": sensor}, sensor),)
+        if facts is None:
+            own += tuple(_unstated(policy, sensor))
+        return ("off" if own else self.mode), own
 
 
-def _lab_reasons(policy: PolicyConfig, now: dt.datetime) -> list[Reason]:
-    """A laboratory has somebody who answers for it, a first day and a last one."""
-    reasons = []
-    for name in ("responsible_person", "start", "end"):
-        if not is_filled(getattr(policy, name)):
-            code = f"LEGAL_FIELD_MISSING:policy.{name}"
-            reasons.append(Reason(code, "policy_field_missing", {"field": f"policy.{name}"}))
-    if reasons:
-        return reasons
-    start, end = _date(policy.start), _date(policy.end)
-    if start is None or end is None:
-        return [Reason("LEGAL_FIELD_PLACEHOLDER:policy.start", "policy_date_invalid", {})]
-    if not start <= now <= end:
-        return [Reason("LEGAL_ORDER_EXPIRED", "policy_outside_dates", {"start": policy.start, "end": policy.end})]
-    return []
+def _unstated(policy: PolicyConfig, sensor: str) -> list[Reason]:
+    """A sensor of which nothing was stated has no notice: only a profile that asks nothing of sensors lets it speak."""
+    if not PROFILES[policy.profile].sensor_required:
+        return []
+    return [Reason("LEGAL_NO_NOTICE", "policy_no_notice", {"sensor": sensor}, sensor)]
+
+
+def config_hash(policy: PolicyConfig) -> str:
+    """Hash of what a DPIA has to cover; the hash that the DPIA itself names is left out of it."""
+    assessed = msgspec.structs.replace(policy, dpia=msgspec.structs.replace(policy.dpia, config_hash=""))
+    return hashlib.sha256(_encoder.encode(assessed)).hexdigest()[:16]
+
+
+def assess(policy: PolicyConfig, now: dt.datetime, suspended: Collection[str] = ()) -> Assessment:
+    """Measure a deployment against its profile at `now`; `suspended` names sensors and classes, or `EVERYTHING`."""
+    ceiling = PROFILES[policy.profile]
+    reasons = [reason for rule in RULES for reason in rule(policy, now)]
+    assessed = policy.dpia.config_hash.strip()
+    if assessed and assessed != config_hash(policy):
+        reasons.append(Reason("LEGAL_DPIA_STALE", "policy_dpia_drift", {"hash": config_hash(policy)}))
+    if EVERYTHING in suspended:
+        reasons.append(Reason("LEGAL_SUSPENDED", "policy_suspended", {}))
+    closed = any(reason.sensor is None or reason.code.startswith("LEGAL_REDLINE") for reason in reasons)
+    highest = ceiling.highest
+    couples, classes, modalities = ceiling.couples, ceiling.classes, ceiling.modalities
+    warnings: list[Reason] = []
+    if policy.profile == "authorised":
+        covers = set(policy.basis.covers)
+        couples = "coupling" in covers
+        highest = "dispatch" if "dispatch" in covers else "signal"
+        classes = classes & frozenset(policy.basis.classes)
+        modalities = frozenset(m for m in modalities if ("audio" if m.startswith("sound") else "video") in covers)
+        if "audio" in covers:
+            values = {"signatory": policy.basis.signatory, "reference": policy.basis.reference}
+            warnings.append(Reason("LEGAL_AUDIO_PUBLIC_NO_LAW", "policy_audio_asserted", values))
+    return Assessment(
+        mode="off" if closed else highest,
+        reasons=tuple(reasons),
+        couples=couples and not closed,
+        classes=classes - frozenset(suspended),
+        modalities=modalities,
+        warnings=tuple(warnings),
+        suspended=frozenset(suspended),
+    )

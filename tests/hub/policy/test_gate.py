@@ -9,14 +9,23 @@ from typing import Any
 import pytest
 from uuid6 import uuid7
 
-from hub.config import PolicyConfig, Profile
+from hub.policy.basis import Basis, Dpia, Dpo, PolicyConfig, Profile, SensorFacts
 from hub.policy.gate import Gate
-from hub.policy.mode import mode_of
+from hub.policy.mode import assess
 from hub.words import say
 from sensors.protocol import AnyMessage, Counts, Detection, Heartbeat, Occupancy, SoundLevel
 
 NOW = 1_795_000_000_000_000
 TODAY = dt.datetime.fromtimestamp(NOW / 1e6, dt.UTC)
+STATED: dict[str, Any] = {
+    "controller": "Ville de Saint-Étienne",
+    "purpose": "cycle-plan",
+    "dpo": Dpo("C. Roux", "dpo@saint-etienne.test", "+33 4 77 00 00 00"),
+    "dpia": Dpia("AIPD-1", "2", "2026-01-01", "DPO-31", "2100-01-01"),
+    "sensors": (SensorFacts("mic-*", "camera", notice="Panneau microphone n° 3", mask_review="C. Roux, 2026-01-02"),),
+}
+"""What a deployment that does statistics or levels has to state."""
+
 LAB = PolicyConfig(profile="lab", responsible_person="A. Martin", start="2026-01-01", end="2027-01-01")
 
 
@@ -73,12 +82,12 @@ def heartbeat() -> Heartbeat:
         ("noise-levels", occupancy(), "LEGAL_MODALITY"),
         ("noise-levels", detection("gunshot"), "LEGAL_CLASS_NOT_LISTED"),
         ("noise-levels", heartbeat(), None),
-        ("authorised", detection("gunshot"), "LEGAL_FIELD_MISSING:policy.basis"),
-        ("fr-2023-380", detection("intrusion"), "LEGAL_FIELD_MISSING:policy.basis"),
+        ("authorised", detection("gunshot"), "LEGAL_FIELD_MISSING:basis.reference"),
+        ("fr-2023-380", detection("intrusion"), "LEGAL_FIELD_MISSING:order.number"),
     ],
 )
 def test_a_profile_takes_what_it_may_and_nothing_else(profile: Profile, message: AnyMessage, code: str | None) -> None:
-    gate = Gate(PolicyConfig(profile=profile))
+    gate = Gate(PolicyConfig(profile=profile, **STATED))
     refused = gate.refusal(message, Sensor(), NOW)
     assert (refused.code if refused else None) == code
     if refused:
@@ -98,12 +107,13 @@ def test_a_lab_with_an_empty_field_is_off(field: str, value: str) -> None:
     import msgspec
 
     policy = msgspec.structs.replace(LAB, **{field: value})
-    mode, reasons = mode_of(policy, TODAY)
-    assert mode == "off"
-    assert reasons[0].code == f"LEGAL_FIELD_MISSING:policy.{field}"
+    assessment = assess(policy, TODAY)
+    kind = "PLACEHOLDER" if value.strip() else "MISSING"
+    assert assessment.mode == "off"
+    assert assessment.reasons[0].code == f"LEGAL_FIELD_{kind}:{field}"
     refused = Gate(policy).refusal(detection("gunshot"), Sensor(), NOW)
     assert refused is not None
-    assert refused.code == f"LEGAL_FIELD_MISSING:policy.{field}"
+    assert refused.code == f"LEGAL_FIELD_{kind}:{field}"
 
 
 def test_a_lab_closes_by_itself_when_its_last_day_has_passed() -> None:
@@ -115,5 +125,48 @@ def test_a_lab_closes_by_itself_when_its_last_day_has_passed() -> None:
     assert refused.code == "LEGAL_ORDER_EXPIRED"
 
 
-def test_a_bare_install_does_statistics_and_nothing_above() -> None:
-    assert mode_of(PolicyConfig(), TODAY)[0] == "aggregate"
+def test_a_bare_install_is_off_until_somebody_answers_for_it_and_then_does_statistics() -> None:
+    bare = assess(PolicyConfig(), TODAY)
+    assert bare.mode == "off"
+    assert {reason.code for reason in bare.reasons} >= {"LEGAL_FIELD_MISSING:controller", "LEGAL_FIELD_MISSING:dpia.id"}
+    assert assess(PolicyConfig(**STATED), TODAY).mode == "aggregate"
+
+
+def test_a_sensor_of_which_nothing_is_stated_stays_silent() -> None:
+    gate = Gate(PolicyConfig(**STATED))
+    assert gate.refusal(occupancy(), Sensor("mic-01"), NOW) is None
+    refused = gate.refusal(occupancy(), Sensor("cam-unknown"), NOW)
+    assert refused is not None
+    assert refused.code == "LEGAL_NO_NOTICE"
+
+
+def test_suspension_closes_a_sensor_a_class_or_everything_and_heartbeats_still_pass() -> None:
+    gate = Gate(LAB)
+    for names, closed in (
+        (["mic-01"], True),
+        (["gunshot"], True),
+        (["*"], True),
+        (["mic-02", "intrusion"], False),
+        ([], False),
+    ):
+        gate.suspend(names)
+        assert (gate.refusal(detection("gunshot"), Sensor(), NOW) is not None) is closed
+        assert gate.refusal(heartbeat(), Sensor(), NOW) is None
+
+
+def test_an_authorised_basis_opens_what_it_covers_and_nothing_else() -> None:
+    basis = Basis(
+        reference="Ley 1/2026", jurisdiction="ES", authority="Ayuntamiento", start="2026-01-01", end="2100-01-01",
+        perimeter=((45.0, 4.0), (45.0, 5.0), (46.0, 5.0)), covers=("audio",), classes=("gunshot",), signatory="M. Ruiz",
+    )  # fmt: skip
+    facts = (SensorFacts("mic-*", "microphone", notice="Panel micrófono", classes=("gunshot",)),)
+    policy = PolicyConfig(profile="authorised", basis=basis, **{**STATED, "sensors": facts})
+    assessment = assess(policy, TODAY)
+    assert (assessment.mode, assessment.couples) == ("signal", False)
+    assert [warning.words for warning in assessment.warnings] == ["policy_audio_asserted"]
+    gate = Gate(policy)
+    assert gate.refusal(detection("gunshot"), Sensor(), NOW) is None
+    for message in (detection("intrusion"), occupancy()):
+        refused = gate.refusal(message, Sensor(), NOW)
+        assert refused is not None
+        assert refused.code == "LEGAL_MODALITY"
