@@ -1,19 +1,22 @@
 """From picks to sources: which picks come from one place, where it is, and how many rounds there were.
 
-Two stages. A coarse vote (`hub/fusion/vote.py`) proposes places; each is refined jointly over all rounds: one place, one
-emission time a round, robust weights. Hypotheses compete by a likelihood: what they explain against chance, what near
-sensors should have heard and didn't, and picks that came before the direct path could (echoes only come late). What no
+Two stages. A coarse vote (`hub/fusion/vote.py`) proposes places; each is refined jointly over all rounds: one place,
+one emission time a round, robust weights. Hypotheses compete by a likelihood: what they explain against chance, what
+near sensors should have heard and didn't, and picks that came before the direct path could (echoes only come late). What no
 round explains stays unused.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hub.fusion.air import Air, travel_times
+from hub.fusion.combine import first_arrivals, neighbours
 from hub.fusion.picks import Array, Index, PickSet, Source
 from hub.fusion.refine import refine
 from hub.fusion.settings import FusionSettings
@@ -21,30 +24,72 @@ from hub.fusion.vote import Vote
 
 Mask = NDArray[np.bool_]
 
+MOST_DENSE, MOST_SPARSE = 3, 8
+"""Places that one pivot proposes."""
+PIVOTS_SPARSE, PLACES_SPARSE = 10, 5
+"""Pivots whose first arrivals are combined, and places that each gives."""
+TRIES_DENSE, TRIES_SPARSE = 3, 40
+"""Places that are refined."""
 
-def find_sources(picks: PickSet, air: Air, settings: FusionSettings, most: int = 2) -> list[Source]:
+
+def find_sources(
+    picks: PickSet, air: Air, settings: FusionSettings, most: int = 2, explained: Sequence[bool] | None = None
+) -> list[Source]:
     """The sources that explain these picks, the best first; a pick belongs to at most one.
 
-    A further source needs sensors whose picks can't be echoes of the sources before it.
+    A further source needs sensors whose picks can't be echoes of the sources before it; `explained` marks picks that a
+    source known elsewhere may have made. Three sensors are enough for a place where the classifiers are sure of a shot.
     """
+    fresh: Mask = np.ones(len(picks.time), bool) if explained is None else ~np.asarray(explained, bool)
+    found = _sources(picks, fresh, [], air, settings, most)
+    if not found and settings.min_sensors > 3:
+        sure = fresh & (picks.weight >= settings.solo_score)
+        if len(np.unique(picks.sensor[sure])) >= 3:
+            found = _sources(picks, fresh, [], air, replace(settings, min_sensors=3), 1)
+    return found
+
+
+def grown(
+    picks: PickSet, known: Sequence[tuple[float, float]], explained: Sequence[bool], air: Air, settings: FusionSettings
+) -> list[Source] | None:
+    """Known places (x, y) with the picks that came since; None where they no longer do and a search is needed."""
+    left, indexes = picks, np.arange(len(picks.time))
+    fresh: Mask = ~np.asarray(explained, bool)
     found: list[Source] = []
-    left = picks
-    indexes = np.arange(len(picks.time))
-    fresh: Mask = np.ones(len(picks.time), bool)
+    for x, y in known:
+        source = refine(left, x, y, air, settings)
+        if source is None or math.hypot(source.x - x, source.y - y) > settings.grid_m:
+            return None
+        found.append(source.renumbered(indexes))
+        left, indexes, fresh = _without(source, left, indexes, fresh, air, settings)
+    enough = settings.min_sensors - 1
+    return found if len(np.unique(left.sensor[fresh])) < max(enough, len(np.unique(picks.sensor)) // 2) else None
+
+
+def _sources(
+    picks: PickSet, fresh: Mask, found: list[Source], air: Air, settings: FusionSettings, most: int
+) -> list[Source]:
+    left, indexes = picks, np.arange(len(picks.time))
     while len(found) < most:
-        needed = settings.min_sensors - len(found)
+        needed = settings.min_sensors - (1 if found or not fresh.all() else 0)
         if len(np.unique(left.sensor[fresh])) < needed:
             break
-        source = _best(left, fresh, air, settings, sparing=bool(found))
+        source = _best(left, fresh, air, settings)
         if source is None or len(np.unique(left.sensor[source.picks[fresh[source.picks]]])) < needed:
             break
         found.append(source.renumbered(indexes))
-        keep = np.ones(len(left.time), bool)
-        keep[source.picks] = False
-        indexes = indexes[keep]
-        left = left.only(keep)
-        fresh = fresh[keep] & ~_possible_echo(left, source, air, settings)
+        left, indexes, fresh = _without(source, left, indexes, fresh, air, settings)
     return found
+
+
+def _without(
+    source: Source, picks: PickSet, indexes: Index, fresh: Mask, air: Air, settings: FusionSettings
+) -> tuple[PickSet, Index, Mask]:
+    """What is left of the picks, their indexes, and which of them are no echo, once a source is known."""
+    keep = np.ones(len(picks.time), bool)
+    keep[source.picks] = False
+    left = picks.only(keep)
+    return left, indexes[keep], fresh[keep] & ~_possible_echo(left, source, air, settings)
 
 
 def _possible_echo(picks: PickSet, source: Source, air: Air, settings: FusionSettings) -> Mask:
@@ -55,23 +100,33 @@ def _possible_echo(picks: PickSet, source: Source, air: Air, settings: FusionSet
     return np.asarray(after & (late < source.emissions[-1] + settings.echo_tail_s))
 
 
-def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, *, sparing: bool) -> Source | None:
+def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings) -> Source | None:
     """The best source that any fresh pivot leads to; the search ends early at one that most sensors agree on."""
     present = len(np.unique(picks.sensor))
     if present < settings.min_sensors:
         return None
     vote = Vote(picks, air, settings)
+    sparse = present < settings.sure_sensors
     starts: list[tuple[float, float, float]] = []
     for pivot in _pivots(picks, fresh, air):
-        starts += vote.places(pivot)
+        starts += vote.places(pivot, most=MOST_SPARSE if sparse else MOST_DENSE)
         starts.sort(reverse=True)
-        # In a sparse network the vote alone tells little: there all pivots are asked.
-        if present >= settings.sure_sensors and starts and starts[0][0] >= settings.sure_share * present:
+        # Of few sensors the vote alone tells little: there all pivots are asked, and more places are tried.
+        if not sparse and starts and starts[0][0] >= settings.sure_share * present:
             break
     best: Source | None = None
     tried: list[tuple[float, float]] = []
+    if sparse:
+        for pivot in _pivots(picks, fresh, air)[:PIVOTS_SPARSE]:
+            for x, y in first_arrivals(pivot, picks, air, settings)[:PLACES_SPARSE]:
+                if all(math.hypot(x - px, y - py) >= 4.0 for px, py in tried):
+                    tried.append((x, y))
+                    source = refine(picks, x, y, air, settings)
+                    if source is not None and (best is None or source.score > best.score):
+                        best = source
+        tried = []
     for votes, x, y in starts:
-        if len(tried) >= (3 if present >= settings.sure_sensors else 12) or votes < 0.7 * starts[0][0]:
+        if len(tried) >= (TRIES_SPARSE if sparse else TRIES_DENSE) or votes < 0.6 * starts[0][0]:
             break
         if any(math.hypot(x - px, y - py) < 10.0 for px, py in tried):
             continue
@@ -79,9 +134,22 @@ def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, *, sp
         source = refine(picks, x, y, air, settings)
         if source is not None and (best is None or source.score > best.score):
             best = source
+    if best is not None and sparse:
+        best = _climbed(best, picks, air, settings)
     if best is None:
         return None
     return best if best.score + _recognised(best, picks) > _places_tried(air, settings) else None
+
+
+def _climbed(best: Source, picks: PickSet, air: Air, settings: FusionSettings) -> Source:
+    """The best source around one: few sensors leave several hills close to each other."""
+    for _ in range(3):
+        around = [refine(picks, x, y, air, settings) for x, y in neighbours(best, picks, air)]
+        higher = max((s for s in around if s is not None), key=lambda s: s.score, default=best)
+        if higher.score <= best.score + 0.1:
+            break
+        best = higher
+    return best
 
 
 def _places_tried(air: Air, settings: FusionSettings) -> float:

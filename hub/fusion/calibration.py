@@ -12,33 +12,40 @@ class Calibration:
 
     origin: str
     base_rate: float
-    """Log-odds that a cluster of bangs is a gunshot before anything else is known."""
+    """Log-odds that one bang that a microphone reports is a gunshot, before anything else is known."""
     slow_base_rate: float
     """The same of a camera's event: what is added to the score of the surest camera."""
-    per_sensor: float
-    """Log-odds of each sensor that agrees, beyond the first, with falling returns."""
+    per_doubling: float
+    """Log-odds that each doubling of the sensors that agree adds."""
     score_weight: float
-    """How much of the mean log-odds of the detections counts: one network's errors are shared by its copies."""
+    """How much of the mean log-odds of the detections counts for one sensor."""
+    score_doubling: float
+    """How much more of it counts for each doubling of the sensors: their errors are partly their own."""
+    hears: float
+    """Share of the shots well over the noise that a sensor reports: the rest is behind something."""
     hearing_margin_db: float
-    """Peak over A-weighted noise at which half of the shots are reported, dB."""
+    """Peak over A-weighted noise at which half of that share is reported, dB."""
     hearing_width_db: float
     """Width of that transition, dB."""
 
     def agreement(self, sensors: int) -> float:
-        """What `sensors` agreeing on one place and time add."""
-        return self.per_sensor * math.log(max(sensors, 1)) if sensors > 1 else 0.0
+        """What `sensors` agreeing on one place and time add; beyond sixteen nothing."""
+        return self.per_doubling * math.log2(min(max(sensors, 1), 16))
 
-    def sound(self, mean_log_odds: float) -> float:
-        """What the scores of the microphones add, together."""
-        return max(-4.0, min(4.0, self.score_weight * mean_log_odds))
+    def sound(self, mean_log_odds: float, sensors: int) -> float:
+        """What the scores of the microphones add, together; at most 5 either way."""
+        weight = self.score_weight + self.score_doubling * math.log2(min(max(sensors, 1), 16))
+        return max(-5.0, min(5.0, weight * mean_log_odds))
 
 
 CALIBRATION = Calibration(
     origin="prior judgement",
-    base_rate=-2.5,
+    base_rate=-2.0,
     slow_base_rate=-0.5,
-    per_sensor=1.6,
-    score_weight=1.0,
+    per_doubling=0.7,
+    score_weight=0.7,
+    score_doubling=0.25,
+    hears=0.75,
     hearing_margin_db=15.0,
     hearing_width_db=6.0,
 )

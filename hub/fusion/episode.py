@@ -9,12 +9,16 @@ from uuid import UUID
 
 import msgspec
 
-from hub.fusion.burst import find_sources
+from hub.fusion.air import Air, travel_times
+from hub.fusion.buffer import Held
+from hub.fusion.burst import find_sources, grown
 from hub.fusion.camera import corroboration
 from hub.fusion.evidence import probability_of
+from hub.fusion.hood import Neighbourhood, neighbourhood
 from hub.fusion.settings import FusionSettings
-from hub.fusion.shots import Shot, coincident, located, neighbourhood, unplaced
-from hub.incident import Incident
+from hub.fusion.shots import Shot, clock_terms, located, unplaced
+from hub.fusion.sites import SiteTable
+from hub.incident import Evidence, Incident
 from sensors.protocol import Detection
 
 if TYPE_CHECKING:
@@ -29,6 +33,16 @@ def incident_id(onset_us: int, seed: str) -> UUID:
     return UUID(int=value)
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A source of an episode in the table's plane: metres, and its first and last emission in µs."""
+
+    east: float
+    north: float
+    first_us: int
+    last_us: int
+
+
 @dataclass(slots=True)
 class Episode:
     """Open from the first coinciding pick until nothing can change it in the ordinary way."""
@@ -41,39 +55,45 @@ class Episode:
     last_us: int
     """Onset of the last pick that counted."""
     heard_us: int
-    """When the last pick was heard of."""
+    """When the last pick of this neighbourhood was heard of."""
     due_us: int | None
+    dirty: bool = True
+    """Picks came since the last solution."""
     settled: bool = False
-    closed_us: int = 0
     late: bool = False
+    sources: list[Placed] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
-    used: set[object] = field(default_factory=set)
+    used: set[int] = field(default_factory=set)
+    shots: list[Shot] = field(default_factory=list)
 
     @classmethod
-    def opened(cls, d: Detection, east: float, north: float, now_us: int, settings: FusionSettings) -> Self:
+    def opened(cls, held: Held, table: SiteTable, now_us: int, settings: FusionSettings) -> Self:
         """The episode that this pick opens."""
+        onset, _, row, d = held
         before = round(settings.hearing_range_m / 330.0 * 1e6)
         return cls(
-            east=east, north=north, exercise=d.exercise, trigger_us=d.onset, start_us=d.onset - before,
-            last_us=d.onset, heard_us=now_us, due_us=now_us + round(settings.first_wait_s * 1e6),
+            east=table.east_m[row], north=table.north_m[row], exercise=d.exercise, trigger_us=onset,
+            start_us=onset - before, last_us=onset, heard_us=now_us,
+            due_us=now_us + round(settings.first_wait_s * 1e6),
         )  # fmt: skip
 
-    def wants(self, d: Detection, east: float, north: float, now_us: int, settings: FusionSettings) -> bool:
+    def wants(self, held: Held, table: SiteTable, now_us: int, settings: FusionSettings) -> bool:
         """Take note of a pick that falls into this episode; False if it doesn't."""
-        reach = settings.hearing_range_m
-        if (east - self.east) ** 2 + (north - self.north) ** 2 > reach * reach:
+        onset, _, row, d = held
+        dx, dy = table.east_m[row] - self.east, table.north_m[row] - self.north
+        if d.exercise != self.exercise or dx * dx + dy * dy > settings.hearing_range_m**2:
             return False
-        quiet = round(settings.quiet_s * 1e6)
-        if not self.start_us <= d.onset <= self.last_us + quiet:
+        if (
+            not self.start_us
+            <= onset
+            <= min(self.last_us + settings.quiet_s * 1e6, self.trigger_us + settings.max_burst_s * 1e6)
+        ):
             return False
-        if d.onset > self.trigger_us + round(settings.max_burst_s * 1e6):
-            return False
-        self.last_us = max(self.last_us, d.onset)
         self.heard_us = now_us
-        if self.settled:
-            self.late = True
-        if self.due_us is None or self.settled:
-            self.due_us = now_us + round(settings.first_wait_s * 1e6)
+        self.dirty = True
+        self.late = self.late or self.settled
+        due = now_us + round(settings.first_wait_s * 1e6)
+        self.due_us = due if self.due_us is None else min(self.due_us, max(due, now_us))
         return True
 
     def camera_spoke(self, d: Detection, now_us: int, settings: FusionSettings) -> None:
@@ -81,63 +101,97 @@ class Episode:
         if not self.incidents or d.exercise != self.exercise:
             return
         if self.trigger_us - settings.camera_before_s * 1e6 <= d.onset <= self.last_us + settings.camera_after_s * 1e6:
-            due = now_us + 100_000
+            due = now_us + round(settings.scan_period_s * 1e6)
             self.due_us = due if self.due_us is None else min(self.due_us, due)
+
+    def moved(self, before: SiteTable, after: SiteTable) -> None:
+        """Follow a change of the table's plane."""
+        latitude, longitude = before.plane.degrees(self.east, self.north)
+        self.east, self.north = (float(v) for v in after.plane.metres(latitude, longitude))
+        self.sources = [
+            replace(s, east=float(east), north=float(north))
+            for s in self.sources
+            for east, north in [after.plane.metres(*before.plane.degrees(s.east, s.north))]
+        ]
+
+    def over(self, limit_us: int) -> bool:
+        """True if it has settled and nothing that may still come belongs to it."""
+        return self.settled and self.last_us < limit_us
 
     def solve(self, engine: FusionEngine, now_us: int) -> list[Incident]:
         """Solve, and return the incidents that are new or revised; sets when to look again."""
         settings = engine.settings
-        closing = max(
-            self.heard_us + round(settings.allowed_lateness_s * 1e6),
-            self.last_us + round(settings.quiet_s * 1e6),
-        )
-        was_settled = self.settled
-        self.settled = self.settled or now_us >= closing
-        shots = [self._with_cameras(shot, engine) for shot in self._shots(engine)]
-        changed = self._revise(shots, now_us, settings)
-        if self.settled:
-            self.due_us = None
-            if not was_settled:
-                self.closed_us = now_us
-        else:
-            self.due_us = min(now_us + round(settings.again_s * 1e6), closing)
-            if self.heard_us < now_us - round(settings.again_s * 1e6):
-                self.due_us = closing
+        closing = self._closing(settings)
+        final = now_us >= closing and not self.settled
+        if self.dirty or final:
+            self.shots = self._shots(engine, thorough=final or self.settled)
+            self.dirty = False
+            closing = self._closing(settings)
+            self.settled = self.settled or (final and now_us >= closing)
+        seen = [self._with_cameras(shot, engine) for shot in self.shots]
+        changed = self._revise(seen, now_us, settings)
+        self.due_us = None if self.settled else max(closing, now_us + 1)
         return changed
 
-    def _shots(self, engine: FusionEngine) -> list[Shot]:
-        settings = engine.settings
-        to_us = self.last_us
-        held = engine.held(self.east, self.north, settings.hearing_range_m, self.start_us, to_us, self.exercise)
-        taken = engine.claimed(self)
+    def _closing(self, settings: FusionSettings) -> int:
+        return max(
+            self.heard_us + round(settings.allowed_lateness_s * 1e6), self.last_us + round(settings.quiet_s * 1e6)
+        )
+
+    def _shots(self, engine: FusionEngine, *, thorough: bool) -> list[Shot]:
+        """What the picks of this neighbourhood say. Not `thorough`: known places grow, where nothing else speaks up."""
+        settings, table = engine.settings, engine.table
+        until = min(self.last_us + round(settings.quiet_s * 1e6), self.trigger_us + round(settings.max_burst_s * 1e6))
+        held = engine.buffer.around(
+            self.east, self.north, settings.hearing_range_m, self.start_us, until, self.exercise
+        )
+        others = engine.others(self)
+        taken = {key for other in others for key in other.used}
         limit_us = settings.max_clock_sigma_s * 1e6
-        held = [d for d in held if d.id not in taken and d.clock_sigma_us <= limit_us]
+        unsure = [h[3] for h in held if h[3].clock_sigma_us > limit_us]
+        held = [h for h in held if h[3].clock_sigma_us <= limit_us and h[1] not in taken]
         if len(held) > settings.max_picks:
-            held = sorted(sorted(held, key=lambda d: -d.score)[: settings.max_picks], key=lambda d: (d.onset, d.id.int))
+            held = sorted(sorted(held, key=lambda h: (-h[3].score, h[0], h[1]))[: settings.max_picks])
         if not held:
             return []
-        hood = neighbourhood(engine.table, held)
-        sources = find_sources(hood.picks, engine.air, settings)
+        hood = neighbourhood(table, held)
+        explained = _explained(hood, [s for other in others for s in other.sources], table, engine.air, settings)
+        known = [] if thorough else [hood.local(s.east, s.north, table) for s in self.sources]
+        sources = grown(hood.picks, known, explained, engine.air, settings) if known else None
+        if sources is None:
+            sources = find_sources(hood.picks, engine.air, settings, explained=explained)
+        self._follow(hood, [(s.x, s.y, s.emissions[0], s.emissions[-1]) for s in sources], table)
         if not sources:
-            strong = [i for i, d in enumerate(held) if d.score >= settings.solo_score]
-            if len({held[i].sensor for i in strong}) >= 3:
-                sources = find_sources(hood.picks, engine.air, replace(settings, min_sensors=3))
-            if not sources and strong:
-                together = [strong[0]] + [
-                    i for i in strong[1:]
-                    if hood.picks.sensor[i] != hood.picks.sensor[strong[0]]
-                    and coincident(hood.picks, strong[0], i, engine.air)
-                ]  # fmt: skip
-                return [unplaced(hood, together, engine.table, engine.air, settings)]
-        shots = [located(hood, source, engine.table, engine.air, settings) for source in sources]
-        return sorted(shots, key=lambda shot: shot.onset_us)
+            strong = [i for i, d in enumerate(hood.detections) if d.score >= settings.solo_score and not explained[i]]
+            if not strong:
+                return []
+            shot = unplaced(hood, strong, table, engine.air, settings, engine.context)
+            self.last_us = max(self.last_us, shot.end_us)
+            return [shot]
+        shots = [located(hood, s, table, engine.air, settings, engine.context) for s in sources]
+        self.last_us = max([self.last_us, *(a.onset_us for shot in shots for a in shot.arrivals)])
+        shots = [replace(s, evidence=(*s.evidence, *clock_terms(s, unsure, table, engine.air))) for s in shots]
+        return sorted(shots, key=lambda shot: (shot.onset_us, shot.latitude))
+
+    def _follow(self, hood: Neighbourhood, sources: list[tuple[float, float, float, float]], table: SiteTable) -> None:
+        """Keep the places in the table's plane, and move the neighbourhood to the first of them."""
+        self.sources = []
+        for x, y, first, last in sources:
+            east, north = table.plane.metres(*hood.plane.degrees(x, y))
+            self.sources.append(
+                Placed(float(east), float(north), hood.zero_us + round(first * 1e6), hood.zero_us + round(last * 1e6))
+            )
+        if self.sources:
+            self.east, self.north = self.sources[0].east, self.sources[0].north
 
     def _with_cameras(self, shot: Shot, engine: FusionEngine) -> Shot:
         """The same shot, with what cameras saw near it."""
         settings = engine.settings
-        seen = engine.cameras(
+        seen = engine.slow.between(
             shot.onset_us - round(settings.camera_before_s * 1e6), shot.end_us + round(settings.camera_after_s * 1e6)
         )
+        if not seen:
+            return shot
         blur = 0.0 if shot.place.ellipse is None else shot.place.ellipse.semi_major_m
         terms = corroboration(
             seen, shot.latitude, shot.longitude, blur, shot.onset_us, self.exercise, engine.table, settings
@@ -148,30 +202,36 @@ class Episode:
         changed: list[Incident] = []
         free = list(range(len(self.incidents)))
         for shot in shots:
-            mine = max(
-                free,
-                key=lambda i: (len(shot.detections & {a.detection for a in self.incidents[i].arrivals}), -i),
-                default=None,
-            )
-            previous = None if mine is None else self.incidents[mine]
-            incident = self._incident(shot, previous, now_us)
-            if previous is None:
-                if incident.probability < settings.publish_probability:
-                    continue
-                self.incidents.append(incident)
-                changed.append(incident)
-            else:
-                free.remove(mine)  # type: ignore[arg-type]
-                if not same(previous, incident):
-                    self.incidents[mine] = incident  # type: ignore[index]
+            mine = self._same_as(shot, free)
+            if mine is None:
+                incident = self._incident(shot, None, now_us)
+                if incident.probability >= settings.publish_probability:
+                    self.incidents.append(incident)
                     changed.append(incident)
-        self.used = {a.detection for incident in self.incidents for a in incident.arrivals}
+                continue
+            free.remove(mine)
+            incident = self._incident(shot, self.incidents[mine], now_us)
+            if not same(self.incidents[mine], incident):
+                self.incidents[mine] = incident
+                changed.append(incident)
+        for at in free:
+            gone = self._withdrawn(self.incidents[at], now_us)
+            if not same(self.incidents[at], gone):
+                self.incidents[at] = gone
+                changed.append(gone)
+        self.used = {a.detection.int for incident in self.incidents for a in incident.arrivals}
         return changed
+
+    def _same_as(self, shot: Shot, free: list[int]) -> int | None:
+        """The incident told before that this shot revises: the one that shares most detections, else the first one."""
+        mine = shot.detections
+        shared = {i: len(mine & {a.detection for a in self.incidents[i].arrivals}) for i in free}
+        return max(free, key=lambda i: (shared[i], -i), default=None)
 
     def _incident(self, shot: Shot, previous: Incident | None, now_us: int) -> Incident:
         if previous is None:
-            seed = ",".join(str(a.detection) for a in shot.arrivals[:1])
-            identity, revision = incident_id(shot.onset_us, seed), 1
+            first = min(shot.arrivals, key=lambda a: (a.onset_us, a.detection.int))
+            identity, revision = incident_id(shot.onset_us, str(first.detection)), 1
         else:
             identity, revision = previous.id, previous.revision + 1
         return Incident(
@@ -180,6 +240,32 @@ class Episode:
             evidence=shot.evidence, arrivals=shot.arrivals, exercise=self.exercise, settled=self.settled,
             late=self.late,
         )  # fmt: skip
+
+    def _withdrawn(self, incident: Incident, now_us: int) -> Incident:
+        """An incident whose sounds are now explained otherwise: kept, and no longer believed."""
+        evidence = incident.evidence
+        if not any(term.kind == "withdrawn" for term in evidence):
+            evidence = (*evidence, Evidence(kind="withdrawn", log_odds=-8.0, words="evidence_withdrawn"))
+        return msgspec.structs.replace(
+            incident, revision=incident.revision + 1, updated_us=now_us, evidence=evidence, arrivals=(),
+            probability=probability_of(evidence), settled=self.settled, late=self.late,
+        )  # fmt: skip
+
+
+def _explained(
+    hood: Neighbourhood, sources: list[Placed], table: SiteTable, air: Air, settings: FusionSettings
+) -> list[bool]:
+    """Picks that other episodes' sources may have made, directly or as an echo: echoes only come late."""
+    picks = hood.picks
+    explained = [False] * len(hood.detections)
+    for source in sources:
+        x, y = hood.local(source.east, source.north, table)
+        travel = travel_times(picks.x - x, picks.y - y, 0.0, air)[picks.sensor]
+        first = (source.first_us - hood.zero_us) * 1e-6 - settings.gate_s - 0.02
+        last = (source.last_us - hood.zero_us) * 1e-6 + settings.echo_tail_s
+        emitted = picks.time - travel
+        explained = [e or bool(first <= t <= last) for e, t in zip(explained, emitted.tolist(), strict=True)]
+    return explained
 
 
 def same(one: Incident, other: Incident) -> bool:

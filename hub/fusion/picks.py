@@ -56,6 +56,8 @@ class Source:
     residuals: Array
     covariance: Array
     score: float
+    alternative: tuple[float, float] | None = None
+    """The second place, where the geometry leaves two."""
 
     def sensors(self, picks: PickSet) -> Index:
         """The distinct sensors that agree."""

@@ -165,6 +165,7 @@ def _real_rounds(
     gain = np.log(1.0 - heard[who] + heard[who] * density / rate[who]) - missed[who]
     worth = np.bincount(rounds, gain, minlength=len(emissions)) + float(missed.sum())
     worth = worth - math.log(duration / (2.0 * settings.gate_s))
+    worth[1:] -= settings.close_cost * (np.diff(emissions) < settings.close_s)
     real = (worth > 0.0) & ~_echo_rounds(picks, emissions, chosen, rounds, settings)
     kept = real[rounds]
     renumber = np.cumsum(real) - 1

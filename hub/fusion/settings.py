@@ -29,7 +29,7 @@ class FusionSettings:
     """Relative uncertainty of the speed of sound (1.2 degrees C). Larger: far sensors weigh less, wider ellipses."""
     gate_s: float = 0.030
     """Largest residual in seconds of a pick that counts as explained. Larger: more echoes are taken in."""
-    source_below_m: float = 2.0
+    source_below_m: float = 8.0
     """How far below the mean of the sensors a source is expected, in metres. Larger: sensors are on high roofs."""
     source_height_sigma_m: float = 20.0
     """How far from that height the source may be, one sigma in metres. Larger: heights of sensors
@@ -54,8 +54,8 @@ class FusionSettings:
     """Unexplained picks up to this long before the first direct arrival speak against a place, in seconds. Larger:
     other bangs before a shot hurt it."""
     before_cost: float = 2.0
-    """How much such a pick of score 1 speaks against it, in log-odds. Larger: places that make first arrivals into noise
-    lose more often."""
+    """How much such a pick of score 1 speaks against it, in log-odds. Larger: places that make first arrivals
+    into noise lose more often."""
     echo_drop_db: float = 6.0
     """A round fainter than an earlier one by this much, at the same sensors, is an echo, in dB. Larger: common echoes
     become rounds; smaller: a turned gun loses rounds."""
@@ -65,6 +65,12 @@ class FusionSettings:
     """An arrival up to this long after a direct one may be its echo, in seconds. Larger: a second shooter must be
     better separated.
     """
+    close_s: float = 0.25
+    """A round this soon after another, in seconds, may be an echo off the same wall for all sensors. Larger: automatic
+    fire needs more sensors."""
+    close_cost: float = 4.0
+    """How much better than chance such a round must be beyond the others, in natural-log units. Larger: fewer echoes
+    are counted as rounds, and automatic fire needs more sensors."""
     round_share: float = 0.5
     """Share of the best round's sensors that another round needs. Larger: weak rounds are lost; smaller: echoes become
     rounds."""
@@ -73,7 +79,10 @@ class FusionSettings:
     max_picks: int = 600
     """Picks solved at once; the weakest are left out beyond. Larger: a firework costs more."""
 
-    trigger_weight: float = 0.6
+    trigger_score: float = 0.3
+    """Score from which a pick may start a search; less sure ones only join it. Larger: noise is cheaper, weak events
+    are missed."""
+    trigger_weight: float = 1.2
     """Sum of scores of coinciding picks, over distinct sensors, that starts a search. Larger: noise is cheaper, weak
     events are missed."""
     solo_score: float = 0.7

@@ -1,4 +1,4 @@
-"""From a source to an incident: place, evidence and arrivals of something that banged."""
+"""From a source to what an incident says: place, arrivals and evidence of something that banged."""
 
 from __future__ import annotations
 
@@ -7,52 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hub.fusion.air import Air, travel_times
-from hub.fusion.picks import PickSet, Source
-from hub.fusion.calibration import CALIBRATION
-from hub.fusion.evidence import CAP_SILENCE, capped, logit
+from hub.fusion.context import Context
 from hub.fusion.geometry import disc, ellipse_of, strip
-from hub.fusion.plane import Plane
+from hub.fusion.hood import Neighbourhood
+from hub.fusion.picks import PickSet, Source
+from hub.fusion.reasons import agreement, silence, sound
 from hub.fusion.settings import FusionSettings
 from hub.fusion.sites import SiteTable
 from hub.incident import Arrival, Ellipse, Evidence, Place
 from sensors.protocol import Detection
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbourhood:
-    """Detections sorted by onset and id, as picks in a plane: `rows` are the sites behind the sensor indexes.
-
-    Times are seconds after `zero_us`.
-    """
-
-    plane: Plane
-    zero_us: int
-    rows: NDArray[np.intp]
-    picks: PickSet
-    detections: tuple[Detection, ...]
-
-
-def neighbourhood(table: SiteTable, detections: Sequence[Detection]) -> Neighbourhood:
-    """Picks of these detections (sorted, all of known sites, at least one) in a plane of their own."""
-    rows = np.array([table.index[d.sensor] for d in detections], np.intp)
-    unique, sensor = np.unique(rows, return_inverse=True)
-    plane = Plane.at(float(np.mean(table.latitude[unique])), float(np.mean(table.longitude[unique])))
-    x, y = plane.metres(table.latitude[unique], table.longitude[unique])
-    zero = detections[0].onset
-    picks = PickSet(
-        x=x,
-        y=y,
-        z=table.height[unique],
-        sensor=sensor.astype(np.intp),
-        time=np.array([d.onset - zero for d in detections], float) * 1e-6,
-        sigma=np.array([d.clock_sigma_us for d in detections], float) * 1e-6,
-        weight=np.array([d.score for d in detections], float),
-        level=np.array([max(d.peak_db or 0.0, 0.0) for d in detections], float),
-    )
-    return Neighbourhood(plane, zero, unique, picks, tuple(detections))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,169 +48,146 @@ def event_of(detections: Sequence[Detection]) -> str:
     return max(sorted(votes), key=lambda event: votes[event])
 
 
-def located(hood: Neighbourhood, source: Source, table: SiteTable, air: Air, settings: FusionSettings) -> Shot:
+def located(
+    hood: Neighbourhood, source: Source, table: SiteTable, air: Air, settings: FusionSettings, context: Context
+) -> Shot:
     """A shot with a place and an ellipse."""
     picks = hood.picks
     used = [hood.detections[i] for i in source.picks]
     latitude, longitude = hood.plane.degrees(source.x, source.y)
     distance = np.hypot(picks.x - source.x, picks.y - source.y)[picks.sensor[source.picks]]
-    rms = math.sqrt(float(np.mean(source.residuals**2)))
+    rms_ms = 1e3 * math.sqrt(float(np.mean(source.residuals**2)))
+    other = None if source.alternative is None else hood.plane.degrees(*source.alternative)
     place = Place(
         kind="ellipse", latitude=latitude, longitude=longitude, ellipse=ellipse_of(source.covariance),
-        residual_ms=round(1e3 * rms, 3),
+        alternative=other, residual_ms=round(rms_ms, 2),
     )  # fmt: skip
     arrivals = tuple(
-        Arrival(sensor=d.sensor, detection=d.id, onset_us=d.onset, distance_m=round(float(m), 2),
-                residual_ms=round(1e3 * float(r), 3))
+        Arrival(
+            sensor=d.sensor, detection=d.id, onset_us=d.onset, distance_m=round(float(m), 1),
+            residual_ms=round(1e3 * float(r), 2),
+        )
         for d, m, r in zip(used, distance, source.residuals, strict=True)
     )  # fmt: skip
-    evidence = _heard(hood, source, used, table, air, settings, rms)
+    onset_us = hood.zero_us + round(float(source.emissions[0]) * 1e6)
+    levels = _level_at_1m(picks, source)
+    silent, in_range = silence((latitude, longitude), distance, {d.sensor for d in used}, levels, table)
+    rounds = len(source.emissions)
     return Shot(
         event=event_of(used),
-        onset_us=hood.zero_us + round(float(source.emissions[0]) * 1e6),
+        onset_us=onset_us,
         end_us=hood.zero_us + round(float(source.emissions[-1]) * 1e6),
         latitude=latitude,
         longitude=longitude,
         place=place,
-        rounds=len(source.emissions),
-        evidence=evidence,
+        rounds=rounds,
+        evidence=(
+            agreement(used, in_range, rms_ms),
+            *((Evidence(kind="rounds", log_odds=0.0, words="evidence_rounds", values={"rounds": rounds}),)
+              if rounds > 1 else ()),
+            sound(used),
+            *silent,
+            *context.terms(latitude, longitude, onset_us),
+        ),
         arrivals=arrivals,
-    )
+    )  # fmt: skip
 
 
-def _heard(
-    hood: Neighbourhood, source: Source, used: list[Detection], table: SiteTable, air: Air, settings: FusionSettings,
-    rms_s: float,
-) -> tuple[Evidence, ...]:  # fmt: skip
-    """Base rate, agreement, scores and silence."""
-    ids = tuple(d.id for d in used)
-    sensors = sorted({d.sensor for d in used})
-    latitude, longitude = hood.plane.degrees(source.x, source.y)
-    east, north = (float(v) for v in table.plane.metres(latitude, longitude))
-    radius = max((float(v) for v in np.hypot(hood.picks.x - source.x, hood.picks.y - source.y)[
-        source.sensors(hood.picks)]), default=0.0)  # fmt: skip
-    rows = [r for r in table.near(east, north, radius) if table.microphone[r] and table.sites[r].capture_ok]
-    level = _level_at_1m(hood, source, used)
-    silent: list[Evidence] = []
-    for row in rows:
-        site = table.sites[row]
-        if site.id in sensors:
-            continue
-        metres = float(math.hypot(table.east[row] - east, table.north[row] - north))
-        missed = chance_of_hearing(level, metres, site.noise_db)
-        silent.append(
-            Evidence(
-                kind="silence",
-                log_odds=math.log(max(1.0 - missed, 0.05)),
-                words="evidence_silence" if site.noise_db is None else "evidence_silence_noise",
-                values={"sensor": site.id, "distance_m": round(metres), "noise_db": round(site.noise_db or 0.0)},
-                sensor=site.id,
-            )
-        )
-    best: dict[str, float] = {}
-    for d in used:
-        best[d.sensor] = max(best.get(d.sensor, 0.0), d.score)
-    mean_score = sum(logit(score) for score in best.values()) / len(best)
-    in_range = len(set(sensors) | {table.sites[r].id for r in rows})
-    return (
-        Evidence(kind="base_rate", log_odds=CALIBRATION.base_rate, words="evidence_base_rate"),
-        Evidence(
-            kind="agreement",
-            log_odds=CALIBRATION.agreement(len(sensors)),
-            words="evidence_agreement",
-            values={"agreeing": len(sensors), "in_range": in_range, "residual_ms": round(1e3 * rms_s, 1)},
-            detections=ids,
-        ),
-        Evidence(
-            kind="sound",
-            log_odds=CALIBRATION.sound(mean_score),
-            words="evidence_sound",
-            values={"score": round(1.0 / (1.0 + math.exp(-mean_score)), 2)},
-            detections=ids,
-        ),
-        *capped(silent, CAP_SILENCE),
-    )
+def _level_at_1m(picks: PickSet, source: Source) -> float | None:
+    """Peak level at 1 m that the sensors imply by spherical spreading, dB: the median; None where none is told."""
+    level = picks.level[source.picks]
+    who = picks.sensor[source.picks]
+    metres = np.maximum(np.hypot(picks.x[who] - source.x, picks.y[who] - source.y), 1.0)
+    told = level > 0.0
+    return float(np.median((level + 20.0 * np.log10(metres))[told])) if told.any() else None
 
 
-def _level_at_1m(hood: Neighbourhood, source: Source, used: list[Detection]) -> float | None:
-    """Peak level at 1 m that the sensors imply by spherical spreading, dB; the median; None where no level is told."""
-    levels = []
-    for i, d in zip(source.picks, used, strict=True):
-        if d.peak_db is not None:
-            j = hood.picks.sensor[i]
-            metres = math.hypot(hood.picks.x[j] - source.x, hood.picks.y[j] - source.y)
-            levels.append(d.peak_db + 20.0 * math.log10(max(metres, 1.0)))
-    return float(np.median(levels)) if levels else None
+def unplaced(
+    hood: Neighbourhood, strong: Sequence[int], table: SiteTable, air: Air, settings: FusionSettings, context: Context
+) -> Shot:
+    """A shot heard by too few microphones for a point: a disc, or a strip; never a false point.
 
-
-def chance_of_hearing(level_1m_db: float | None, distance_m: float, noise_db: float | None) -> float:
-    """Probability that a working microphone reports a bang of this level from this distance over its noise.
-
-    A logistic in the margin of the expected peak over the noise: 50 % at 15 dB, 6 dB wide (obstruction varies by
-    that much). Without a level a shot of 150 dB at 1 m is assumed; without a noise, 55 dB(A).
+    `strong` are the picks whose classifier is sure, in time; the first of them is taken, with the first of another
+    sensor that may be the same sound.
     """
-    expected = (150.0 if level_1m_db is None else level_1m_db) - 20.0 * math.log10(max(distance_m, 1.0))
-    margin = expected - 0.005 * distance_m - (55.0 if noise_db is None else noise_db)
-    return 0.95 / (1.0 + math.exp(-(margin - CALIBRATION.hearing_margin_db) / CALIBRATION.hearing_width_db))
-
-
-def unplaced(hood: Neighbourhood, strong: list[int], table: SiteTable, air: Air, settings: FusionSettings) -> Shot:
-    """A shot heard by one or two microphones: a disc, or a strip; never a false point."""
     picks = hood.picks
     first = strong[0]
-    one = picks.sensor[first]
-    pair = next((i for i in strong if picks.sensor[i] != one), None)
+    pair = next((i for i in strong[1:] if _coincident(picks, first, i, air)), None)
     if pair is None:
         used = [first]
-        east, north = float(picks.x[one]), float(picks.y[one])
-        radius = settings.first_sensor_m
-        place = Place(
-            kind="disc", latitude=hood.plane.degrees(east, north)[0], longitude=hood.plane.degrees(east, north)[1],
-            ellipse=Ellipse(semi_major_m=radius, semi_minor_m=radius, bearing_deg=0.0),
-            outline=disc(hood.plane, east, north, radius),
-        )  # fmt: skip
+        place = _disc(hood, int(picks.sensor[first]), settings)
     else:
         used = [first, pair]
-        other = picks.sensor[pair]
-        late = float(picks.time[pair] - picks.time[first])
-        base = math.hypot(picks.x[other] - picks.x[one], picks.y[other] - picks.y[one])
-        sigma = math.sqrt(
-            picks.sigma[first] ** 2 + picks.sigma[pair] ** 2 + 2 * settings.pick_sigma_s**2
-            + (settings.speed_sigma * base / air.speed_mps) ** 2
-        )  # fmt: skip
-        outline, middle = strip(
-            hood.plane, (float(picks.x[one]), float(picks.y[one])), (float(picks.x[other]), float(picks.y[other])),
-            late * air.speed_mps, 1.96 * sigma * air.speed_mps, settings.first_sensor_m,
-        )  # fmt: skip
-        latitude, longitude = hood.plane.degrees(*middle)
-        place = Place(kind="strip", latitude=latitude, longitude=longitude, outline=outline)
+        place = _strip(hood, first, pair, air, settings)
     detections = [hood.detections[i] for i in used]
-    ids = tuple(d.id for d in detections)
-    score = sum(logit(d.score) for d in detections) / len(detections)
-    evidence = (
-        Evidence(kind="base_rate", log_odds=CALIBRATION.base_rate, words="evidence_base_rate"),
-        Evidence(
-            kind="agreement", log_odds=CALIBRATION.agreement(len(used)),
-            words="evidence_one_sensor" if pair is None else "evidence_two_sensors", detections=ids,
-        ),
-        Evidence(
-            kind="sound", log_odds=CALIBRATION.sound(score), words="evidence_sound",
-            values={"score": round(1.0 / (1.0 + math.exp(-score)), 2)}, detections=ids,
-        ),
-    )  # fmt: skip
-    nearest = 0.0
+    reach = np.array([settings.first_sensor_m / 2.0])
+    at = (place.latitude, place.longitude)
+    silent, in_range = silence(at, reach, {d.sensor for d in detections}, None, table)
     return Shot(
         event=event_of(detections), onset_us=detections[0].onset, end_us=detections[-1].onset,
-        latitude=place.latitude, longitude=place.longitude, place=place, rounds=None, evidence=evidence,
+        latitude=place.latitude, longitude=place.longitude, place=place, rounds=None,
+        evidence=(
+            agreement(detections, in_range, 0.0), sound(detections), *silent,
+            *context.terms(*at, detections[0].onset),
+        ),
         arrivals=tuple(
-            Arrival(sensor=d.sensor, detection=d.id, onset_us=d.onset, distance_m=nearest, residual_ms=0.0)
+            Arrival(sensor=d.sensor, detection=d.id, onset_us=d.onset, distance_m=0.0, residual_ms=0.0)
             for d in detections
         ),
     )  # fmt: skip
 
 
-def coincident(picks: PickSet, first: int, second: int, air: Air) -> bool:
-    """True if two picks may be one sound: no farther apart in time than sound needs between the two sensors."""
+def _disc(hood: Neighbourhood, sensor: int, settings: FusionSettings) -> Place:
+    east, north, radius = float(hood.picks.x[sensor]), float(hood.picks.y[sensor]), settings.first_sensor_m
+    latitude, longitude = hood.plane.degrees(east, north)
+    return Place(
+        kind="disc", latitude=latitude, longitude=longitude,
+        ellipse=Ellipse(semi_major_m=radius, semi_minor_m=radius, bearing_deg=0.0),
+        outline=disc(hood.plane, east, north, radius),
+    )  # fmt: skip
+
+
+def _strip(hood: Neighbourhood, first: int, second: int, air: Air, settings: FusionSettings) -> Place:
+    picks = hood.picks
+    one, other = picks.sensor[first], picks.sensor[second]
+    base = math.hypot(picks.x[other] - picks.x[one], picks.y[other] - picks.y[one])
+    sigma_s = math.sqrt(
+        picks.sigma[first] ** 2 + picks.sigma[second] ** 2
+        + 2.0 * (settings.pick_sigma_s**2 + settings.path_sigma_s**2)
+        + 2.0 * (settings.site_sigma_m / air.speed_mps) ** 2
+        + (settings.speed_sigma * base / air.speed_mps) ** 2
+    )  # fmt: skip
+    outline, middle = strip(
+        hood.plane, (float(picks.x[one]), float(picks.y[one])), (float(picks.x[other]), float(picks.y[other])),
+        float(picks.time[second] - picks.time[first]) * air.speed_mps, 1.96 * sigma_s * air.speed_mps,
+        settings.first_sensor_m,
+    )  # fmt: skip
+    latitude, longitude = hood.plane.degrees(*middle)
+    return Place(kind="strip", latitude=latitude, longitude=longitude, outline=outline)
+
+
+def _coincident(picks: PickSet, first: int, second: int, air: Air) -> bool:
+    """True if picks of two places may be one sound: no farther apart in time than sound needs between them."""
     a, b = picks.sensor[first], picks.sensor[second]
-    between = travel_times(picks.x[b] - picks.x[a], picks.y[b] - picks.y[a], picks.z[b] - picks.z[a], air)
-    return bool(abs(picks.time[second] - picks.time[first]) <= float(between) + 0.01)
+    metres = math.hypot(picks.x[b] - picks.x[a], picks.y[b] - picks.y[a])
+    lag = abs(float(picks.time[second] - picks.time[first]))
+    return metres > 5.0 and lag <= metres / air.speed_mps + 0.01
+
+
+def clock_terms(shot: Shot, unsure: Sequence[Detection], table: SiteTable, air: Air) -> tuple[Evidence, ...]:
+    """Sensors left out for their clocks that seem to have heard it too: said, and not counted."""
+    told: dict[str, Evidence] = {}
+    east, north = table.plane.metres(shot.latitude, shot.longitude)
+    for d in unsure:
+        row = table.index.get(d.sensor)
+        if row is None or d.sensor in told:
+            continue
+        travel = travel_times(table.east[row] - east, table.north[row] - north, 0.0, air)
+        late_us = d.onset - shot.onset_us - float(travel) * 1e6
+        if -3.0 * d.clock_sigma_us <= late_us <= 3.0 * d.clock_sigma_us + shot.end_us - shot.onset_us:
+            told[d.sensor] = Evidence(
+                kind="clock", log_odds=0.0, words="evidence_clock",
+                values={"sensor": d.sensor, "sigma_ms": round(d.clock_sigma_us / 1e3)}, sensor=d.sensor,
+                detections=(d.id,),
+            )  # fmt: skip
+    return tuple(told[sensor] for sensor in sorted(told))
