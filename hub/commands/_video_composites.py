@@ -21,6 +21,7 @@ from hub.commands._video_runs import (
     START_US,
     Tally,
     analyse,
+    asked,
     dominant_direction,
     frames_of,
     judge,
@@ -130,7 +131,7 @@ def hour(clips: list[Clip]) -> dict[str, Tally]:
         for clip in lasting:
             zones = zones_of(clip)
             found, seconds = analyse(frames_of(clip, altered(seed)), zones)
-            judge(clip, found, seconds, {rule for zone in zones for rule in zone.rules}, tallies)
+            judge(clip, found, seconds, asked(zones), tallies)
             watched, seed = watched + seconds, seed + 1
             if watched >= _HOUR_S:
                 break

@@ -18,18 +18,28 @@ from sensors.camera.capture import ChildSource
 from sensors.camera.decoder import Spec
 from sensors.camera.frames import Frame, Image, StillFrame
 from sensors.camera.masks import raster
-from sensors.camera.moment import Finding
 from sensors.camera.settings import CameraSettings, Zone
 
 START_US: Final = 1_790_000_000_000_000
 BEFORE_S: Final = 2.0
 AFTER_S: Final = 3.0
 """Annotations are by eye, about half a second; a rule that waits for a state to last speaks after its end."""
-NEEDS_ZONE: Final = {"intrusion", "wrong_way"}
+NEEDS_ZONE: Final = {"intrusion", "wrong_way", "tagging", "dumping"}
 """Rules that mean nothing without a zone of their own: they run only where the manifest gives one."""
+
+SIGHTS: Final = {"covered", "moved", "defocused", "dark", "frozen"}
+"""The camera's own states, judged beside the rules."""
 
 Change = Callable[[Image, float], Image]
 """Alters a picture of a clip at a time in seconds: shake, noise, a composited object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """At this second of the clip, this rule or state of sight."""
+
+    at_s: float
+    rule: str
 
 
 @dataclass(slots=True)
@@ -58,14 +68,18 @@ def frames_of(clip: Clip, change: Change | None = None) -> Iterator[Frame]:
         source.close()
 
 
-def analyse(frames: Iterable[Frame], zones: tuple[Zone, ...]) -> tuple[list[tuple[float, Finding]], float]:
-    """Findings with the second at which each was said, and the seconds watched."""
+def analyse(frames: Iterable[Frame], zones: tuple[Zone, ...]) -> tuple[list[Said], float]:
+    """What was said of the street and of the camera's own sight, and the seconds watched."""
     analyser = Analyser(CameraSettings(zones=zones))
-    found: list[tuple[float, Finding]] = []
-    last_s = 0.0
+    found: list[Said] = []
+    last_s, sight = 0.0, "ok"
     for frame in frames:
         last_s = (frame.utc_us - START_US) / 1e6
-        found += [(last_s, finding) for finding in analyser.step(frame).findings]
+        analysis = analyser.step(frame)
+        found += [Said(last_s, finding.event) for finding in analysis.findings]
+        if analysis.state != sight and analysis.state in SIGHTS:
+            found.append(Said(last_s, analysis.state))
+        sight = analysis.state
     return found, last_s
 
 
@@ -82,23 +96,26 @@ def zones_of(clip: Clip, only: set[str] | None = None) -> tuple[Zone, ...]:
     )
 
 
-def judge(
-    clip: Clip, found: list[tuple[float, Finding]], seconds: float, rules: set[str], tallies: dict[str, Tally]
-) -> None:
+def asked(zones: tuple[Zone, ...]) -> set[str]:
+    """Every rule of `zones`, and the states of sight."""
+    return SIGHTS | {rule for zone in zones for rule in zone.rules}
+
+
+def judge(clip: Clip, found: list[Said], seconds: float, rules: set[str], tallies: dict[str, Tally]) -> None:
     """Count finds, misses and false alarms of `rules` on one clip."""
     for rule in rules:
         tally = tallies[rule]
         events = [event for event in clip.events if event.rule == rule]
-        said = [(at, finding) for at, finding in found if finding.event == rule]
+        said = [one.at_s for one in found if one.rule == rule]
         for event in events:
             tally.events += 1
-            hits = [at for at, _ in said if event.start_s - BEFORE_S <= at <= event.end_s + AFTER_S]
+            hits = [at for at in said if event.start_s - BEFORE_S <= at <= event.end_s + AFTER_S]
             if hits:
                 tally.found += 1
                 tally.delays_s.append(hits[0] - event.start_s)
             else:
                 tally.misses.append(f"{clip.name} {event.start_s:g} s")
-        wrong = [at for at, _ in said if not any(e.start_s - BEFORE_S <= at <= e.end_s + AFTER_S for e in events)]
+        wrong = [at for at in said if not any(e.start_s - BEFORE_S <= at <= e.end_s + AFTER_S for e in events)]
         tally.false += len(wrong)
         tally.alarms += [f"{clip.name} {at:.1f} s" for at in wrong]
         tally.seconds += max(0.0, seconds - sum(e.end_s - e.start_s for e in events))
@@ -112,7 +129,7 @@ def run_clips(
     for clip in clips:
         zones = zones_of(clip)
         found, seconds = analyse(frames_of(clip), zones)
-        judge(clip, found, seconds, {rule for zone in zones for rule in zone.rules}, tallies)
+        judge(clip, found, seconds, asked(zones), tallies)
     return tallies
 
 
@@ -136,7 +153,7 @@ def wrong_way(clip: Clip, event: Event, tallies: dict[str, Tally], *, reverse: b
     inverted = direction if reverse else (-direction[0], -direction[1])
     against, _ = analyse(frames, (Zone(name="lane", polygon=event.polygon, rules=("wrong_way",), direction=inverted),))
     tally = tallies["wrong_way"]
-    joined = join(times, [at for at, _ in against])
+    joined = join(times, [one.at_s for one in against])
     tally.events += len(times)
     tally.found += len(joined)
     tally.delays_s += [said - at for at, said in joined]
@@ -146,7 +163,7 @@ def wrong_way(clip: Clip, event: Event, tallies: dict[str, Tally], *, reverse: b
         true = (Zone(name="lane", polygon=event.polygon, rules=("wrong_way",), direction=direction),)
         along, _ = analyse(frames, true)
         tally.false += len(along)
-        tally.alarms += [f"{clip.name} {at:.1f} s" for at, _ in along]
+        tally.alarms += [f"{clip.name} {one.at_s:.1f} s" for one in along]
         tally.seconds += seconds
 
 

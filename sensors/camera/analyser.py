@@ -14,17 +14,21 @@ from sensors.camera.flow import Flow
 from sensors.camera.frames import Frame, Image
 from sensors.camera.masks import Masks
 from sensors.camera.moment import Finding, Moment, Rule
+from sensors.camera.rules.abandoned_object import AbandonedObject
 from sensors.camera.rules.crowd_density import CrowdDensity
 from sensors.camera.rules.crowd_movement import CrowdMovement
+from sensors.camera.rules.dumping import Dumping
 from sensors.camera.rules.fire import Fire
 from sensors.camera.rules.intrusion import Intrusion
 from sensors.camera.rules.person_down import PersonDown
 from sensors.camera.rules.stopped_vehicle import StoppedVehicle
+from sensors.camera.rules.tagging import Tagging
 from sensors.camera.rules.wrong_way import WrongWay
 from sensors.camera.scene import Scene
 from sensors.camera.settings import CameraSettings, Zone
 from sensors.camera.standing import Standing
 from sensors.camera.tracks import Tracker
+from sensors.camera.watch import Watch
 
 RULES: Final[dict[str, Callable[[Zone], Rule]]] = {
     "intrusion": Intrusion,
@@ -33,6 +37,9 @@ RULES: Final[dict[str, Callable[[Zone], Rule]]] = {
     "stopped_vehicle": StoppedVehicle,
     "crowd_density": CrowdDensity,
     "person_down": PersonDown,
+    "abandoned_object": AbandonedObject,
+    "dumping": Dumping,
+    "tagging": Tagging,
     "fire": Fire,
 }
 """The rules of a zone by the name that settings use."""
@@ -47,7 +54,7 @@ class Analysis:
 
     findings: tuple[Finding, ...]
     state: str
-    """`ok`, `learning` while the background is not known, or `upset` while the light or the camera changes."""
+    """`ok`, `learning` while the background is not known, `upset` while the light changes, or what ails the sight."""
 
 
 class Analyser:
@@ -59,6 +66,7 @@ class Analyser:
         self._scene = Scene()
         self._tracker = Tracker()
         self._standing = Standing()
+        self._watch = Watch()
         self._flow = Flow() if settings.watching("crowd_movement") else None
         self._rules = [RULES[name](zone) for zone in settings.zones for name in zone.rules if name in RULES]
         self._first_us: int | None = None
@@ -81,15 +89,12 @@ class Analyser:
             return Analysis((), "learning")
         blobs = [] if view.upset else find_blobs(view.foreground)
         tracks = self._tracker.step(blobs, now_s, dt_s, aspect)
-        things = (
-            ()
-            if view.upset
-            else standing.step(view.grey, self._scene.background, view.foreground, tracks, now_s, aspect)
-        )
+        things = () if view.upset else standing.step(view.grey, view.background, view.foreground, tracks, now_s, aspect)
         flow = self._flow.step(view.grey, dt_s) if self._flow is not None else None
         moment = Moment(now_s, dt_s, view, tracks, things, flow, aspect)
-        findings = tuple(finding for rule in self._rules for finding in rule.step(moment))
-        return Analysis(findings, "upset" if view.upset else "ok")
+        sight = self._watch.step(view, now_s)
+        findings = () if sight != "ok" else tuple(finding for rule in self._rules for finding in rule.step(moment))
+        return Analysis(findings, "upset" if view.upset and sight == "ok" else sight)
 
     def utc_us(self, moment_s: float) -> int:
         """UTC in µs of a moment of this analysis."""

@@ -40,13 +40,18 @@ UPSET_SHARE: Final = 0.5
 """Above this share of changed pixels it is the light or the camera, not the street."""
 
 
+def log_brightness(grey: Image) -> Field:
+    """float32[h, w]: 64 ln(1 + grey / 32) of `grey` uint8[h, w]."""
+    return np.asarray(cv2.LUT(grey, _LOG), np.float32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
     """One picture as the rules see it.
 
     `grey` uint8[h, w] stabilised; `colour` uint8[h/2, w/2, 3]; `foreground` uint8[h/2, w/2], 255 where something
     stands or moves; `shift_px` of the camera against its background; `changed` share of foreground; `ready` once a
-    background is known.
+    background is known; `background` float32[h, w] on the logarithmic scale of `log_brightness`.
     """
 
     grey: Image
@@ -56,6 +61,7 @@ class View:
     changed: float
     upset: bool
     ready: bool
+    background: Field
 
 
 def _translation(right: float, down: float) -> Field:
@@ -122,11 +128,6 @@ class Scene:
         self._upset_s = 0.0
         self._steady = Steady()
 
-    @property
-    def background(self) -> Field:
-        """float32[h, w]: the background on the logarithmic scale."""
-        return self._background
-
     def _take(self, log: Field, light: Field, where: Image) -> None:
         """Replace the background in `where` uint8[h/2, w/2] by what is seen now."""
         full = cv2.resize(where, (log.shape[1], log.shape[0]), interpolation=cv2.INTER_NEAREST)
@@ -162,7 +163,7 @@ class Scene:
         self._learn(log, light, foreground, dt_s, hold, upset)
         if forget is not None:
             self._take(log, light, forget)
-        return View(grey, colour, foreground, (right, down), changed, upset, True)
+        return View(grey, colour, foreground, (right, down), changed, upset, True, self._background)
 
     def _bootstrap(self, grey: Image, colour: Image, dt_s: float) -> View:
         self._first_s += dt_s if self._first else 0.0
@@ -174,7 +175,7 @@ class Scene:
             self._spread_background()
             self._steady.reference(median)
             self._first, self._ready = [], True
-        return View(grey, colour, np.zeros_like(self._before), (0.0, 0.0), 0.0, False, False)
+        return View(grey, colour, np.zeros_like(self._before), (0.0, 0.0), 0.0, False, False, self._background)
 
     def _spread_background(self) -> None:
         kernel = np.ones((3, 3), np.uint8)

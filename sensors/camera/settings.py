@@ -15,7 +15,16 @@ from msgspec import Meta, Struct
 from sensors.protocol import ZONE_PATTERN
 
 RuleName = Literal[
-    "intrusion", "crowd_movement", "wrong_way", "stopped_vehicle", "crowd_density", "person_down", "fire"
+    "intrusion",
+    "crowd_movement",
+    "wrong_way",
+    "stopped_vehicle",
+    "crowd_density",
+    "person_down",
+    "fire",
+    "abandoned_object",
+    "dumping",
+    "tagging",
 ]
 
 Point = tuple[float, float]
@@ -51,7 +60,8 @@ class Zone(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A part of the picture and the rules that watch it.
 
     `direction` is the legal direction of travel in the picture, as (right, down), for `wrong_way`. `stopped_s` is how
-    long a vehicle may stand; larger: fewer buses and deliveries, later alarms. `dense_share` is the share of the zone
+    long a vehicle may stand; larger: fewer buses and deliveries, later alarms. `unattended_s` is how long a thing may
+    stand alone; larger: fewer alarms for people who come back. `dense_share` is the share of the zone
     that people may cover; larger: fewer alarms in a queue, later ones in a crush.
     """
 
@@ -60,6 +70,7 @@ class Zone(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     rules: tuple[RuleName, ...] = ()
     direction: Point | None = None
     stopped_s: Annotated[float, Meta(ge=2.0, le=3_600.0)] = 10.0
+    unattended_s: Annotated[float, Meta(ge=5.0, le=3_600.0)] = 30.0
     dense_share: Annotated[float, Meta(ge=0.1, le=0.95)] = 0.6
 
 

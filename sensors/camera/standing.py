@@ -8,6 +8,7 @@ something left behind, and is handed to the scene to be forgotten.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 
 from sensors.camera.blobs import Blob, find_blobs
 from sensors.camera.frames import Field, Image
+from sensors.camera.lines import is_hole, is_light
 from sensors.camera.tracks import Track
 
 _EVERY_S: Final = 0.3
@@ -29,6 +31,8 @@ _COVERED_S: Final = 12.0
 _MEMORY_S: Final = 4.0
 _LEAST_PX: Final = 10
 _OVERLAP: Final = 0.4
+_GROWN: Final = 1.7
+"""A patch that grows more is another thing: what came joined what stood there."""
 HOLD_S: Final = 900.0
 """After a quarter of an hour a thing belongs to the street."""
 
@@ -46,7 +50,7 @@ class Bringer:
 class Thing:
     """One thing that stands: its patch, since when, and what brought it (None: nobody was seen).
 
-    `number` is good while it stands; `hole` is True for the place of something that left.
+    `number` is good while it stands; `hole` is True where nothing stands: something left, or the light changed.
     """
 
     number: int
@@ -115,25 +119,19 @@ class Standing:
         named = []
         for blob in blobs:
             before = max(left, key=lambda thing: overlap(thing.blob, blob), default=None)
-            if before is not None and overlap(before.blob, blob) > _OVERLAP:
+            if before is not None and overlap(before.blob, blob) > _OVERLAP and blob.area < _GROWN * before.blob.area:
                 left.remove(before)
                 named.append(Thing(before.number, blob, before.since_s, before.bringer, before.hole))
             else:
                 self._next += 1
-                hole = is_hole(grey, background, blob)
+                hole = is_hole(grey, background, blob) or is_light(grey, background, blob)
                 named.append(Thing(self._next, blob, now_s - _RIPE_S, self._bringer(blob), hole))
         return tuple(named)
 
     def _bringer(self, blob: Blob) -> Bringer | None:
-        near = [
-            (min(1.0, was.area / max(blob.area, 1e-9)), came, was, size)
-            for _, was, came, size in self._movers
-            if overlap(was, blob) > 0.1 or _inside(was, blob)
-        ]
-        if not near:
-            return None
-        _, came, was, size = max(near, key=lambda one: (one[0], one[1]))
-        return Bringer(was, came, size)
+        """The mover at this place whose size is nearest to the thing's: passers-by and merged patches are larger."""
+        near = [Bringer(was, came, size) for _, was, came, size in self._movers if _inside(was, blob)]
+        return min(near, key=lambda one: abs(math.log(one.blob.area / blob.area)), default=None)
 
     def _areas(self, ripe: Image, now_s: float) -> tuple[Image | None, Image | None]:
         """Where the scene must not learn, and where it must forget at once."""
@@ -167,21 +165,3 @@ def _inside(outer: Blob, inner: Blob) -> bool:
     """True when the middle of `inner` lies in the box of `outer`, a little widened."""
     x, y = inner.x + inner.w / 2, inner.y + inner.h / 2
     return outer.x - 0.02 <= x <= outer.x + outer.w + 0.02 and outer.y - 0.02 <= y <= outer.y + outer.h + 0.03
-
-
-def is_hole(grey: Image, background: Field, blob: Blob) -> bool:
-    """True when the outline of `blob` is stronger in the background than in the picture: something went away.
-
-    The edge strength over the patch and a rim of three pixels is compared, both on the logarithmic scale.
-    """
-    height, width = grey.shape
-    left, right = max(0, int(blob.x * width) - 3), min(width, round((blob.x + blob.w) * width) + 3)
-    top, bottom = max(0, int(blob.y * height) - 3), min(height, round((blob.y + blob.h) * height) + 3)
-    now = np.log1p(grey[top:bottom, left:right].astype(np.float32) / 32.0) * 64.0
-    was = background[top:bottom, left:right]
-    return _edges(was) > 1.15 * _edges(now)
-
-
-def _edges(values: Field) -> float:
-    across, down = cv2.Sobel(values, cv2.CV_32F, 1, 0), cv2.Sobel(values, cv2.CV_32F, 0, 1)
-    return float(cv2.magnitude(across, down).mean())

@@ -117,7 +117,9 @@ class CameraStation:
         source = self._source.health()
         state, reason = source.capture, source.reason
         if state == "ok" and self._scene_state != "ok":
-            state, reason = ("starting", "learning") if self._scene_state == "learning" else ("degraded", "upset")
+            state, reason = (
+                ("starting", "learning") if self._scene_state == "learning" else ("degraded", self._scene_state)
+            )
         return StationHealth(
             capture=state,
             reason=reason,

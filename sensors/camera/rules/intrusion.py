@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sensors.camera.lines import is_light
 from sensors.camera.moment import Finding, Moment, ZoneMask
 from sensors.camera.settings import Zone
 from sensors.camera.tracks import Track
@@ -45,7 +46,7 @@ class Intrusion:
                 continue
             inside[track.number] = self._inside_since.get(track.number, now_s)
             score = _score(track, now_s - inside[track.number], moment.aspect)
-            if score > 0 and (surest is None or score > surest[0]):
+            if score > 0 and (surest is None or score > surest[0]) and not _light(track, moment):
                 surest = score, track
         self._inside_since = inside
         if surest is None:
@@ -59,6 +60,11 @@ class Intrusion:
         score, track = surest
         onset_s = inside[track.number]
         return [Finding("intrusion", self._zone.name, onset_s, now_s - onset_s, score, track.foot)]
+
+
+def _light(track: Track, moment: Moment) -> bool:
+    """True for a shadow or a reflection: the ground under it keeps its lines."""
+    return is_light(moment.view.grey, moment.view.background, track.blob)
 
 
 def _score(track: Track, inside_s: float, aspect: float) -> float:

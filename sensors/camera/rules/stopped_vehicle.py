@@ -54,5 +54,7 @@ class StoppedVehicle:
         blob, bringer = thing.blob, thing.bringer
         if thing.hole or blob.area < _LEAST_AREA or bringer is None or blob.h * aspect > 1.6 * blob.w:
             return False
-        drove = bringer.came > _CAME * bringer.size and 0.3 < bringer.blob.area / blob.area < 3.0
+        # Larger when it drove among others; who carries a thing is upright.
+        wide = bringer.blob.h * aspect < 1.6 * bringer.blob.w
+        drove = wide and bringer.came > _CAME * bringer.size and 0.3 < bringer.blob.area / blob.area < 12.0
         return drove and self._mask.contains((blob.x + blob.w / 2, blob.y + blob.h / 2))

@@ -1,0 +1,71 @@
+"""Things that somebody carried and left: the life-cycle that `abandoned_object` and `dumping` share.
+
+carried -> left (it stands, its bringer is beside it) -> unattended (nobody near) -> abandoned (unattended for as long
+as the zone sets) -> taken back (it is gone). Coming back within reach makes it attended again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sensors.camera.blobs import Blob
+from sensors.camera.standing import Thing
+from sensors.camera.tracks import Track
+
+Stage = Literal["left", "unattended", "abandoned"]
+
+REACH: Final = 1.5
+"""Somebody within one and a half of his own heights attends it."""
+LEAST_AREA: Final = 2.5e-4
+_SMALLER: Final = 0.6
+"""A thing that was carried is at most this part of the patch of whoever carried it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One thing in its life-cycle: `since_s` it is at this stage."""
+
+    thing: Thing
+    stage: Stage
+    since_s: float
+
+
+def was_carried(thing: Thing, aspect: float) -> bool:
+    """True when somebody larger, and upright rather than wide, was seen where it now stands."""
+    bringer = thing.bringer
+    if thing.hole or bringer is None or thing.blob.area < LEAST_AREA:
+        return False
+    upright = bringer.blob.h * aspect > 0.8 * bringer.blob.w
+    return upright and thing.blob.area < _SMALLER * bringer.blob.area and bringer.came > 0.5 * bringer.size
+
+
+def attended(thing: Thing, tracks: Sequence[Track], aspect: float) -> bool:
+    """True while somebody larger than the thing is within his own reach of it."""
+    x, y = thing.blob.foot
+    for track in tracks:
+        blob: Blob = track.blob
+        if blob.area < 1.3 * thing.blob.area:
+            continue
+        apart = math.hypot(max(0.0, blob.x - x, x - blob.x - blob.w), (y - blob.y - blob.h) * aspect)
+        if apart < REACH * blob.h * aspect:
+            return True
+    return False
+
+
+def advance(left: Left | None, thing: Thing, near: bool, now_s: float, patience_s: float) -> Left:
+    """The next state of a thing: pure, so that the life-cycle can be read and tested in one place."""
+    if left is None:
+        return Left(thing, "left" if near else "unattended", now_s)
+    if near:
+        # Whoever comes back makes it attended; an abandoned thing stays one until it is taken.
+        stage: Stage = "abandoned" if left.stage == "abandoned" else "left"
+    elif left.stage == "left":
+        stage = "unattended"
+    elif left.stage == "unattended" and now_s - left.since_s >= patience_s:
+        stage = "abandoned"
+    else:
+        stage = left.stage
+    return Left(thing, stage, left.since_s if stage == left.stage else now_s)
