@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.resources
+import json
 import math
 import os
 import time
@@ -192,7 +194,7 @@ def configuration(data_dir: Path, **changes: Any) -> HubConfig:
         "language": "en",
         "http": Http(port=0),
         "site": SiteConfig("Saint-Étienne", LATITUDE, LONGITUDE),
-        "policy": PolicyConfig("lab", "A. Tester", "2020-01-01", "2099-01-01"),
+        "policy": PolicyConfig(profile="lab", responsible_person="A. Tester", start="2020-01-01", end="2099-01-01"),
         "open_console": True,
     }
     return HubConfig(**{**values, **changes})
@@ -249,6 +251,24 @@ async def open_page() -> AsyncIterator[OpenPage]:
         finally:
             await browser.close()
     assert not complaints
+
+
+@pytest.fixture
+def axe() -> Callable[[Any], Awaitable[list[str]]]:
+    """`await axe(page)`: what axe-core finds against WCAG 2.2 AA on the page as it stands."""
+    source = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+    async def look(page: Any) -> list[str]:
+        await page.evaluate(source)
+        found = await page.evaluate(f"axe.run(document, {{runOnly: {json.dumps(tags)}}})")
+        return [
+            f"{one['id']}: {one['help']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+            for one in found["violations"]
+            for node in one["nodes"]
+        ]
+
+    return look
 
 
 @pytest.fixture(scope="session")

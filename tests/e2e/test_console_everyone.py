@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 import random
 from typing import Any
@@ -15,22 +14,9 @@ MOST_ROWS_IN_PAGE = 60
 """A list of any length holds about a screen of rows."""
 
 
-async def axe(page: Any) -> list[str]:
-    """What axe-core finds against WCAG 2.2 AA on the page as it stands."""
-    source = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    await page.evaluate(source)
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = await page.evaluate(f"axe.run(document, {{runOnly: {json.dumps(tags)}}})")
-    return [
-        f"{one['id']}: {one['help']}: {node['html'][:160]} {node.get('failureSummary', '')}"
-        for one in found["violations"]
-        for node in one["nodes"]
-    ]
-
-
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("width", [1920, 390])
-async def test_axe_finds_nothing(city: Any, open_page: Any, pictures: Any, scheme: str, width: int) -> None:
+async def test_axe_finds_nothing(city: Any, open_page: Any, axe: Any, pictures: Any, scheme: str, width: int) -> None:
     shot = await city.incident()
     await city.incident("old", east=-150.0, age_s=900.0)
     height = 1080 if width == 1920 else 844
@@ -54,7 +40,7 @@ async def test_axe_finds_nothing(city: Any, open_page: Any, pictures: Any, schem
     assert await axe(page) == []
 
 
-async def test_the_sign_in_page_is_for_everyone_too(closed_city: Any, open_page: Any, pictures: Any) -> None:
+async def test_the_sign_in_page_is_for_everyone_too(closed_city: Any, open_page: Any, axe: Any, pictures: Any) -> None:
     page = await open_page(closed_city.url, 390, 844)
     await page.wait_for_selector("[name=code]")
     assert await axe(page) == []

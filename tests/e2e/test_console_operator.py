@@ -112,6 +112,8 @@ async def test_the_queue_is_in_order_of_arrival_and_unsure_leaves_it(city: Any, 
     await page.wait_for_selector(".row.is-waiting >> nth=1")
     rows = await page.locator(".row.is-waiting").evaluate_all("rows => rows.map((row) => row.dataset.incident)")
     assert rows[0] == str(first.id)
+    upper, lower = [await page.locator(".row.is-waiting").nth(k).bounding_box() for k in (0, 1)]
+    assert upper["y"] + upper["height"] == lower["y"]
     await page.keyboard.press("j")
     await page.wait_for_selector("[data-action=unsure]")
     await page.keyboard.press("u")

@@ -52,6 +52,7 @@ export const api = {
   setup: (code, name, password) => ask("POST", "/setup", { code, name, password }),
   signIn: (name, password) => ask("POST", "/session", { name, password }),
   signOut: () => ask("DELETE", "/session"),
-  enrolment: (wish) => ask("POST", "/enrolments", wish),
+  addSensor: (sensor) => ask("POST", "/sensors", sensor),
+  code: (id) => ask("POST", `/sensors/${encodeURIComponent(id)}/code`),
   place: (id, position) => ask("PATCH", `/sensors/${encodeURIComponent(id)}`, position),
 };

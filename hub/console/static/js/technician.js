@@ -1,0 +1,145 @@
+// The technician's page: which sensor needs a hand, and everything one does beside it with a phone.
+
+import { api } from "./api.js";
+import { Box, figure, herePosition, mayChange } from "./box.js";
+import { h, put } from "./dom.js";
+import { setClock } from "./format.js";
+import { Header } from "./header.js";
+import { Sensors } from "./sensors.js";
+import { signInForm } from "./session.js";
+import { state } from "./state.js";
+import { Stream } from "./stream.js";
+import { speak, speaking, t } from "./words.js";
+
+const root = document.getElementById("app");
+let parts = null;
+let stream = null;
+let shown = "list";
+
+function view(name, ...children) {
+  root.dataset.view = name;
+  put(root, ...children);
+}
+
+async function begin() {
+  await speak(speaking());
+  let status;
+  try {
+    status = await api.status();
+  } catch (problem) {
+    view("failed", h("main", { class: "gate" }, h("div", { class: "sign-in", role: "alert" }, h("h1", {}, t("error.title")),
+      h("p", {}, problem.message || t("error.unreachable")), h("button", { type: "button", class: "act act-primary", onclick: begin }, t("again")))));
+    return;
+  }
+  setClock(status.time_zone, status.now_us);
+  document.title = `${t("technician.title")} · ${status.site.name}`;
+  if (!status.person) {
+    const gate = () => view("gate", signInForm(status, { onDone: () => location.reload(), onLanguage: async (code) => { await speak(code, true); gate(); } }));
+    gate();
+    return;
+  }
+  state.takeStatus(status);
+  open();
+}
+
+async function open() {
+  parts ??= build();
+  view("technician", parts.header.element, parts.main);
+  await load();
+  connect();
+}
+
+function build() {
+  const header = new Header({ onLanguage, technician: true, onSignOut: () => api.signOut().finally(() => location.reload()) });
+  const sensors = new Sensors({ onPick: (id) => show("box", id) });
+  const box = new Box({ onBack: () => show("list"), onChanged: (sensor) => state.takeSensor(sensor) });
+  const add = h("div", { class: "add" });
+  const main = h("main", { class: "technician", id: "main" });
+  state.addEventListener("sensors", () => shown === "box" && box.draw());
+  return { header, sensors, box, add, main };
+}
+
+/** Show the list, one sensor ("box"), or the form for a new one ("add"). */
+function show(what, id = null, enrolment = null) {
+  shown = what;
+  const { main, sensors, box, add } = parts;
+  if (what === "box") {
+    put(main, h("h1", { class: "unseen" }, t("technician.title")), box.element);
+    box.show(id, enrolment);
+    main.scrollTop = 0;
+  } else if (what === "add") {
+    put(main, h("h1", {}, t("technician.add")), add);
+    drawAdd();
+  } else {
+    put(main, h("div", { class: "list-head" }, h("h1", {}, t("technician.title")),
+      mayChange() && h("button", { type: "button", class: "act act-primary", onclick: () => show("add") }, t("technician.add"))),
+    !mayChange() && h("p", { class: "says" }, t("technician.read_only")), sensors.element);
+    sensors.words();
+  }
+}
+
+function drawAdd() {
+  const { site } = state.status;
+  const says = h("p", { class: "says says-bad", role: "alert", hidden: true });
+  const form = h("form", { class: "grid-form card", onsubmit: async (event) => {
+    event.preventDefault();
+    const { id, kind, latitude, longitude, height_m } = form.elements;
+    try {
+      const answer = await api.addSensor({ id: id.value.trim(), kind: kind.value, latitude: Number(latitude.value), longitude: Number(longitude.value), height_m: Number(height_m.value) });
+      state.takeSensor(answer.sensor);
+      show("box", answer.sensor.id, answer.enrolment);
+    } catch (problem) {
+      says.hidden = false;
+      put(says, problem.message || t("technician.unsent"));
+    }
+  } });
+  put(form,
+    h("label", { class: "field" }, h("span", {}, t("technician.name")), h("input", { name: "id", required: true, autocapitalize: "none", autocomplete: "off", placeholder: "mic-12" })),
+    h("label", { class: "field" }, h("span", {}, t("technician.kind")), h("select", { name: "kind" },
+      ["microphone", "camera"].map((kind) => h("option", { value: kind }, t(`sensor.kind.${kind}`))))),
+    figure("latitude", t("place.latitude"), "°", site.latitude), figure("longitude", t("place.longitude"), "°", site.longitude),
+    figure("height_m", t("place.height"), "m", 4, "0.1"), ...herePosition(form), says,
+    h("button", { type: "submit", class: "act act-primary" }, t("technician.register")),
+    h("button", { type: "button", class: "act", onclick: () => show("list") }, t("technician.back")));
+  put(parts.add, form);
+}
+
+async function load() {
+  parts.header.draw();
+  try {
+    const { sensors } = await api.sensors();
+    state.loaded = true;
+    sensors.forEach((sensor) => state.takeSensor(sensor));
+  } catch (problem) {
+    if (problem.status === 401) location.reload();
+    state.connect("lost");
+  }
+  show("list");
+}
+
+async function onLanguage(code) {
+  await speak(code, true);
+  await load();
+  connect();
+}
+
+function connect() {
+  stream?.stop();
+  const mine = new Stream({
+    onEvent: (name, data) => {
+      if (mine !== stream) return;
+      if (name === "sensor") state.takeSensor(data);
+      else if (name === "status") state.takeStatus(data);
+    },
+    onHeard: () => { state.heard_ms = Date.now(); },
+    onState: (connection) => {
+      if (mine !== stream) return;
+      if (connection === "signed_out") location.reload();
+      else state.connect(connection);
+    },
+  });
+  stream = mine;
+  mine.start();
+}
+
+begin();
