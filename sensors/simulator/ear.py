@@ -56,7 +56,8 @@ class Ear:
                 block[low - start : high - start] += heard.samples[low - heard.start : high - heard.start]
         self._heard = [heard for heard in self._heard if heard.start + heard.samples.size > start + count]
         if self._plan.fault == "clipped":
-            block *= 40.0
+            # A preamplifier turned up until the street's own noise nearly fills the scale.
+            block *= pascals(self._plan.full_scale_db) / pascals(self._plan.noise_db + 25.0)
         return np.clip(block, -1.0, 1.0, out=block)
 
     def _noise(self, start: int, count: int) -> NDArray[np.float32]:

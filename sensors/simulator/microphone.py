@@ -62,10 +62,9 @@ class SimulatedMicrophone:
         rate = self._scenario.rate_hz
         count = round(BLOCK_S * rate)
         ear = await asyncio.to_thread(Ear, self._scenario, self._plan, self._seed)
-        position, gap = 0, False
+        # Whoever is switched on late hears from now on, which is no loss.
         late = (self._now_us() - self._start_us) / 1e6
-        if late > BLOCK_S:
-            position = int(late / BLOCK_S) * count
+        position, gap = max(0, int(late / BLOCK_S)) * count, False
         last = None if self._scenario.repeat else round(self._scenario.duration_s * rate)
         while last is None or position < last:
             behind = (self._now_us() - self._start_us) / 1e6 - (position + count) / rate

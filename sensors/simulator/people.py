@@ -65,7 +65,7 @@ class Street:
         self._turn_s = scenario.duration_s
         self._repeat = scenario.repeat
         self._rng = np.random.default_rng([seed, _STREET, zlib.crc32(plan.id.encode())])
-        self._centre = (2.5, min(plan.range_m * 0.42, 16.0))
+        self._centre = (1.5, min(plan.range_m * 0.22, 10.0))
         # Where a zone is closed, people keep to the strip beside it and nobody lingers.
         corners = [self._lens.ground(u, v, plan.range_m)[0] for zone in plan.zones.values() for u, v in zone]
         self._edge = max(ROAD[1] + 2.5, min([SQUARE_END, *corners]) - 0.8)
@@ -106,10 +106,9 @@ class Street:
 
     def _newcomer(self, *, anywhere: bool) -> Figure:
         rng = self._rng
-        lingers = bool(rng.uniform() < 0.5) and self._edge > self._centre[0] + 4.5
+        lingers = bool(rng.uniform() < 0.7) and self._edge > self._centre[0] + 4.5
         if lingers:
-            angle, radius = rng.uniform(0.0, 2.0 * math.pi), 1.0 + 3.5 * math.sqrt(rng.uniform())
-            x, z = self._centre[0] + radius * math.cos(angle), self._centre[1] + radius * math.sin(angle)
+            x, z = self._spot()
             vx, vz = 0.0, 0.0
         else:
             x, z = rng.uniform(ROAD[1] + 0.8, self._edge - 0.6), rng.uniform(_NEAR_M, self._plan.range_m)
@@ -124,9 +123,17 @@ class Street:
             else:
                 vz = -abs(vz)
         manner: Manner = "lingers" if lingers and anywhere else "walks"
-        until = 0.0 if anywhere or not lingers else self.at_s + math.hypot(goal[0] - x, goal[1] - z) / 1.35
+        until = 0.0
+        if lingers:
+            until = self.at_s + (rng.uniform(2.0, 25.0) if anywhere else math.hypot(goal[0] - x, goal[1] - z) / 1.35)
         height = rng.uniform(1.55, 1.9)
         return Figure(x, z, vx, vz, height, self._coat(), self._coat(80), manner, rng.uniform(0.0, 6.28), until)
+
+    def _spot(self) -> tuple[float, float]:
+        """Somewhere on the square to stand for a while."""
+        angle, radius = self._rng.uniform(0.0, 2.0 * math.pi), 1.0 + 4.5 * math.sqrt(self._rng.uniform())
+        x = self._centre[0] + radius * math.cos(angle)
+        return min(max(x, ROAD[1] + 0.8), SQUARE_END - 0.8), self._centre[1] + 0.9 * radius * math.sin(angle)
 
     def _move(self, figure: Figure, seconds: float, running: bool) -> None:
         if figure.manner == "away" or figure.cycle:
@@ -135,6 +142,9 @@ class Street:
             self._flee(figure)
         elif figure.manner == "walks" and 0.0 < figure.until_s <= self.at_s:
             figure.manner, figure.vx, figure.vz = "lingers", 0.0, 0.0
+            figure.until_s = self.at_s + self._rng.uniform(5.0, 25.0)
+        elif figure.manner == "lingers" and figure.until_s <= self.at_s:
+            self._stroll(figure)
         if figure.manner == "runs" and self.at_s < figure.until_s:
             return
         if figure.manner == "lingers":
@@ -154,14 +164,21 @@ class Street:
             middle = (ROAD[1] + self._edge) / 2.0
             figure.vx = math.copysign(figure.vx, middle - figure.x)
 
+    def _stroll(self, figure: Figure) -> None:
+        """Walk over to another spot of the square."""
+        x, z = self._spot()
+        length = max(0.5, math.hypot(x - figure.x, z - figure.z))
+        figure.vx, figure.vz = 1.3 * (x - figure.x) / length, 1.3 * (z - figure.z) / length
+        figure.manner, figure.until_s = "walks", self.at_s + length / 1.3
+
     def _flee(self, figure: Figure) -> None:
         """Turn and run from the middle of the square, after a moment's fright."""
         away_x, away_z = figure.x - self._centre[0], figure.z - self._centre[1]
         length = max(0.3, math.hypot(away_x, away_z))
-        pace = self._rng.uniform(4.0, 6.0)
+        pace = self._rng.uniform(4.4, 6.0)
         figure.vx, figure.vz = pace * away_x / length, pace * away_z / length
         figure.manner = "runs"
-        figure.until_s = self.at_s + self._rng.uniform(0.2, 0.9)
+        figure.until_s = self.at_s + self._rng.uniform(0.3, 0.8)
 
     def _visible(self, figure: Figure) -> bool:
         column, row = self._lens.pixel(figure.x, 0.9, figure.z)

@@ -100,10 +100,10 @@ class WallPlan(Struct, frozen=True, forbid_unknown_fields=True, rename={"start":
 
 
 class StreetPlan(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the streets answer: energy of the scattered tail against the direct sound, and its decay over 60 dB."""
+    """How the streets answer: energy of the scattered tail against the direct sound at 100 m, and its decay."""
 
-    tail_db: Annotated[float, Meta(ge=-40.0, le=6.0)] = -6.0
-    decay_s: Annotated[float, Meta(ge=0.1, le=4.0)] = 1.1
+    tail_db: Annotated[float, Meta(ge=-40.0, le=12.0)] = -4.0
+    decay_s: Annotated[float, Meta(ge=0.1, le=4.0)] = 2.2
 
 
 class SoundPlan(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="sound"):

@@ -38,7 +38,7 @@ def blast(rate_hz: int, seconds: float, peak_db: float, positive_phase_s: float)
     """A muzzle blast float32[seconds * rate] in Pa, its front at `BANG_LEAD_S`.
 
     Friedlander's wave p(t) = P (1 - t/T) exp(-t/T) (Friedlander 1946), with T the length of the positive phase in
-    seconds: 0.3 to 0.6 ms for handguns close by, longer after some way. It is evaluated as a spectrum, where it has the
+    seconds: 0.3 to 0.45 ms for handguns. It is evaluated as a spectrum, where it has the
     closed form P (1/(a + jw) - 1/(T (a + jw)²)), a = 1/T, and rolls off smoothly below half the sample rate: its front
     is exact to a fraction of a sample, which a sampled front cannot be.
     """
@@ -56,7 +56,7 @@ def blast(rate_hz: int, seconds: float, peak_db: float, positive_phase_s: float)
 
 def gunshot(rng: np.random.Generator, rate_hz: int, level_db: float) -> Waveform:
     """One round of a handgun; `level_db` is the peak at 1 m, 155 to 160 dB."""
-    return Waveform(blast(rate_hz, 0.06, level_db, rng.uniform(0.45e-3, 0.75e-3)), rate_hz, BANG_LEAD_S)
+    return Waveform(blast(rate_hz, 0.06, level_db, rng.uniform(0.3e-3, 0.45e-3)), rate_hz, BANG_LEAD_S)
 
 
 def firework(rng: np.random.Generator, rate_hz: int, level_db: float) -> Waveform:

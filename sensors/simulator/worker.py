@@ -183,6 +183,9 @@ class Worker:
         self._spec = spec
         self._scenario = load(spec.scenario) if spec.scenario else None
         self._identities: dict[str, Identity] = {}
+        # Loading takes a while, and must be over when the evening begins.
+        microphones = [sensor.id for sensor in spec.sensors if sensor.kind == "microphone"]
+        self._models = {sensor: AcousticModel.load() for sensor in microphones}
 
     async def enrol(self) -> None:
         """Enrol every sensor; one that is refused is told and left out."""
