@@ -154,7 +154,8 @@ class Mixer:
                 if count * gap < FRAMES:
                     window = window.copy()
                     window[count * gap :] += once[: FRAMES - count * gap] * np.float32(rng.uniform(0.5, 1.5))
-        if rng.random() < 0.35:
+        # What lasts is told by its colour: exchanging that made roads into crowds in cross-validation.
+        if recording.label in IMPULSIVE and rng.random() < 0.35:
             window = self._relative(window, recording)
         return window
 
@@ -245,7 +246,7 @@ class Mixer:
     def _microphone(self, power: Floats) -> Floats:
         rng = self._rng
         size = len(power)
-        knots = rng.normal(0.0, 5.0, (size, 6))
+        knots = rng.normal(0.0, 4.0, (size, 6))
         place = np.linspace(0.0, 5.0, BANDS)
         low = np.clip(place.astype(int), 0, 4)
         response = knots[:, low] * (1.0 - (place - low)) + knots[:, low + 1] * (place - low)

@@ -46,14 +46,17 @@ FAILURES = """## Where it fails
 """
 
 
-def render(recordings: Sequence[Recording], figures: dict[str, Any], calibration: Calibration, job: Job) -> str:
-    """The card in Markdown."""
+def render(
+    recordings: Sequence[Recording], figures: dict[str, Any], calibration: Calibration, job: Job, shipped: Sequence[str]
+) -> str:
+    """The card in Markdown; `shipped` are the labels that the file reports."""
+    left_out = [label for label in LABELS if label not in shipped]
     licences = "openly licensed recordings only" if job.licences == "open" else "all recordings, whatever their licence"
     lines = [
         "# tocsin-acoustic",
         "",
         f"{WINDOW_SAMPLES / SAMPLE_RATE_HZ:.1f} s of sound at {SAMPLE_RATE_HZ // 1000} kHz -> "
-        f"{', '.join(LABELS)}. Log-mel features ({BANDS} bands, {FRAME_SAMPLES / 16:.0f} ms frames every "
+        f"{', '.join(shipped)}. Log-mel features ({BANDS} bands, {FRAME_SAMPLES / 16:.0f} ms frames every "
         f"{HOP_SAMPLES / 16:.1f} ms) are in the graph; then a convolutional network; then calibrated probabilities.",
         "",
         INTENDED,
@@ -96,9 +99,14 @@ def render(recordings: Sequence[Recording], figures: dict[str, Any], calibration
         + ", ".join(
             f"{label} {COST_OF_A_MISS[label]:g} (≥ {threshold:.2f})"
             for label, threshold in zip(LABELS, calibration.thresholds, strict=True)
+            if label in shipped
         )
         + ". A site may set others.",
         "",
         FAILURES,
     ]
+    if left_out:
+        lines.append(
+            f"- Trained for and not reported, because cross-validation does not carry it: {', '.join(left_out)}."
+        )
     return "\n".join(lines)

@@ -40,6 +40,7 @@ def folds(recordings: Sequence[Recording], count: int = FOLDS) -> dict[str, int]
         if recording.label != STREET:
             sizes[recording.label][recording.group] += 1
     chosen: dict[str, int] = {}
+    total = [0] * count
     for label in sorted(sizes, key=lambda name: (name not in {"gunshot", "clamor"}, len(sizes[name]), name)):
         load = [0] * count
         for group, size in sizes[label].items():
@@ -47,8 +48,9 @@ def folds(recordings: Sequence[Recording], count: int = FOLDS) -> dict[str, int]
                 load[chosen[group]] += size
         for group, size in sorted(sizes[label].items(), key=lambda item: (-item[1], item[0])):
             if group not in chosen:
-                chosen[group] = min(range(count), key=lambda fold: (load[fold], fold))
+                chosen[group] = min(range(count), key=lambda fold: (load[fold], total[fold], fold))
                 load[chosen[group]] += size
+                total[chosen[group]] += size
     for recording in recordings:
         chosen.setdefault(recording.group, len(chosen) % count)
     return chosen

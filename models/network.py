@@ -79,19 +79,22 @@ def mel_graph(samples: Any) -> Any:
     return tf.reshape(tf.matmul(even * even + odd * odd, mel), [1, FRAMES, BANDS])
 
 
-def export(network: Any, scale: Sequence[float], shift: Sequence[float]) -> bytes:
-    """The TFLite file: float32[1, WINDOW_SAMPLES] in [-1, 1] -> float32[1, labels] calibrated probabilities.
+def export(network: Any, scale: Sequence[float], shift: Sequence[float], columns: Sequence[int]) -> bytes:
+    """The TFLite file: float32[1, WINDOW_SAMPLES] in [-1, 1] -> float32[1, len(columns)] calibrated probabilities.
 
-    `scale` and `shift` are Platt's: probability = sigmoid(scale * logit + shift), one each a label.
+    `scale` and `shift` are Platt's: probability = sigmoid(scale * logit + shift), one each a label; `columns` are the
+    labels that leave with it.
     """
     import tensorflow as tf
 
-    gain, offset = tf.constant([list(scale)], tf.float32), tf.constant([list(shift)], tf.float32)
+    chosen = np.eye(len(scale), dtype=np.float32)[:, list(columns)]
+    gain = tf.constant(np.asarray(scale, np.float32)[:, None] * chosen)
+    offset = tf.constant(np.asarray([shift], np.float32) @ chosen)
 
     @tf.function(input_signature=[tf.TensorSpec([1, WINDOW_SAMPLES], tf.float32, name="waveform")])  # type: ignore[untyped-decorator]
     def graph(waveform: Any) -> Any:
         logits, *_ = network(features(mel_graph(waveform)), training=False)
-        return tf.sigmoid(logits * gain + offset)
+        return tf.sigmoid(tf.matmul(logits, gain) + offset)
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.get_concrete_function()])
     return bytes(converter.convert())

@@ -10,7 +10,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -24,6 +24,10 @@ from models.train import Plan, train
 
 COST_OF_A_MISS: Final[dict[str, float]] = {"gunshot": 2.0, "clamor": 1.0, "siren": 1.0, "horn": 0.5}
 """What a missed event costs, in false alarms. The threshold follows: 1 / (1 + cost), on calibrated probabilities."""
+
+LEAST_PRECISION: Final = 0.8
+LEAST_GROUPS: Final = 8
+"""A class ships when cross-validation finds at least this average precision, on so many original recordings or more."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -133,8 +137,25 @@ def calibrate(judged: Sequence[Judged]) -> Calibration:
     return Calibration(tuple(scale), tuple(shift), tuple(1.0 / (1.0 + COST_OF_A_MISS[label]) for label in LABELS))
 
 
-def finish(job: Job, recordings: Sequence[Recording], calibration: Calibration, progress: Progress) -> bytes:
-    """Train on everything and export, with the calibration that cross-validation found."""
+def carried(found: dict[str, Any]) -> tuple[str, ...]:
+    """The labels that cross-validation carries by the figures of `models.report`; gunshot is the product's reason."""
+    good = [
+        label
+        for label in LABELS
+        if found[label].get("clips", {"ap": [0.0]})["ap"][0] >= LEAST_PRECISION
+        and found[label]["clips"]["groups"] >= LEAST_GROUPS
+    ]
+    return tuple(label for label in LABELS if label in good or label == "gunshot")
+
+
+def finish(
+    job: Job,
+    recordings: Sequence[Recording],
+    calibration: Calibration,
+    labels: Sequence[str],
+    progress: Progress,
+) -> bytes:
+    """Train on everything and export `labels`, with the calibration that cross-validation found."""
     unsure = doubtful(job.audio)
     network = train(
         [recording for recording in recordings if recording.key not in unsure],
@@ -142,4 +163,4 @@ def finish(job: Job, recordings: Sequence[Recording], calibration: Calibration, 
         job.work / job.licences / "final",
         progress=_stage(progress, "final network"),
     )
-    return export(network, calibration.scale, calibration.shift)
+    return export(network, calibration.scale, calibration.shift, [LABELS.index(label) for label in labels])

@@ -23,9 +23,9 @@ from models.network import WIDTHS, build, features
 
 BLOCK_STEPS: Final = 50
 SHARES: Final[dict[str, float]] = {
-    "gunshot": 9.0, "street": 3.0, "clamor": 4.0, "siren": 2.0, "car_horn": 2.0, "fireworks": 1.5, "door_slam": 2.0,
+    "gunshot": 10.0, "street": 3.0, "clamor": 5.0, "siren": 2.0, "car_horn": 2.0, "fireworks": 2.5, "door_slam": 2.0,
     "impact": 2.0, "jackhammer": 1.5, "dog_bark": 1.5, "crowd_babble": 2.0, "music": 1.5, "speech": 1.5,
-    "thunder": 1.5, "explosion": 0.7,
+    "thunder": 2.0, "explosion": 1.0, "traffic": 3.0, "rain": 1.5, "wind": 1.5, "engine": 1.5, "drilling": 1.5,
 }  # fmt: skip
 """How often a corpus label is drawn, relative to 1 for the others."""
 

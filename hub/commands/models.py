@@ -94,20 +94,22 @@ def train(
     """Cross-validate, calibrate, train on everything, export, write the card and enter the model in the registry."""
     from models import card, registry
     from models.labels import LABELS
-    from models.pipeline import finish
+    from models.pipeline import carried, finish
 
     _limit(threads)
     job = _job(data, livefire, teacher, work, licences, steps, seed)
     recordings, calibration, figures = _cross_validated(job, as_json=False)
     with _bar() as progress:
-        content = finish(job, recordings, calibration, progress)
+        labels = carried(figures)
+        content = finish(job, recordings, calibration, labels, progress)
     target = (out or registry.REGISTRY.parent) / "registry.json"
     weights = target.parent / "weights"
     weights.mkdir(parents=True, exist_ok=True)
     file, text = weights / f"{registry.DEFAULT}.tflite", weights / f"{registry.DEFAULT}.md"
     file.write_bytes(content)
-    text.write_text(card.render(recordings, figures, calibration, job), encoding="utf-8")
-    registry.write(target, registry.DEFAULT, file, text, LABELS, calibration.thresholds)
+    text.write_text(card.render(recordings, figures, calibration, job, labels), encoding="utf-8")
+    thresholds = tuple(calibration.thresholds[LABELS.index(label)] for label in labels)
+    registry.write(target, registry.DEFAULT, file, text, labels, thresholds)
     typer.echo(f"{registry.entries(target)[registry.DEFAULT].full_name} in {target}")
 
 
