@@ -120,4 +120,4 @@ class Dispatch(RuleBasedStateMachine):
 
 
 TestDispatch = Dispatch.TestCase
-TestDispatch.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestDispatch.settings = settings(max_examples=12, stateful_step_count=20, deadline=None)
