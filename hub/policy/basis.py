@@ -125,7 +125,7 @@ class Retention(_Stated, frozen=True):
     audit_days: Annotated[int, Meta(ge=1, le=3650)] = 365
 
 
-class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True):
+class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The legal profile and what it needs; the mode is computed, never typed. A bare install does statistics."""
 
     profile: Profile = "statistics-only"

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from hub.policy.basis import Modality, PolicyConfig
 from hub.policy.mode import Assessment, assess
-from hub.policy.profiles import PROFILES
+from hub.policy.profiles import PROFILES, Mode
+from hub.policy.rules import Reason
 from sensors.protocol import SOUND_EVENTS, AnyMessage, Detection, Heartbeat, Occupancy, SoundLevel
 
 FRESH_US: Final = 1_000_000
@@ -55,6 +56,7 @@ class Gate:
         self._suspended: frozenset[str] = frozenset()
         self._assessment: Assessment | None = None
         self._assessed_us = 0
+        self._sensors: dict[str, tuple[Mode, tuple[Reason, ...]]] = {}
 
     def suspend(self, names: Collection[str]) -> None:
         """What people suspended, from this moment on: sensors, classes, or everything."""
@@ -67,6 +69,7 @@ class Gate:
             now = dt.datetime.fromtimestamp(now_us / 1e6, self._zone)
             self._assessment = assess(self.policy, now, self._suspended)
             self._assessed_us = now_us
+            self._sensors.clear()
         return self._assessment
 
     def refusal(self, message: AnyMessage, sensor: Speaker, now_us: int) -> Refusal | None:
@@ -80,7 +83,10 @@ class Gate:
 
     def _judge(self, message: AnyMessage, sensor: str, assessment: Assessment) -> Refusal | None:
         profile = self.policy.profile
-        mode, reasons = assessment.of_sensor(sensor, self.policy)
+        known = self._sensors.get(sensor)
+        if known is None:
+            known = self._sensors[sensor] = assessment.of_sensor(sensor, self.policy)
+        mode, reasons = known
         if mode == "off":
             first = reasons[0] if reasons else assessment.reasons[0]
             return Refusal(first.code, first.words, first.values)

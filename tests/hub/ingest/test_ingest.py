@@ -84,7 +84,7 @@ async def test_what_the_profile_does_not_allow_is_refused_before_the_log(
         answer = await hub.send([detection(), heartbeat()])
         assert answer.body["accepted"] == 1
         (refused,) = answer.body["refused"]
-        assert refused["code"] == "LEGAL_CLASS_NOT_LISTED"
+        assert refused["code"] == "LEGAL_FIELD_MISSING:controller"
         assert [message.__struct_config__.tag for message in await kept(hub)] == ["heartbeat"]
 
 
