@@ -250,7 +250,10 @@ class Writer:
         telemetry_us = job.now_us - int(job.keep.telemetry_s * 1e6)
         detections_us = job.now_us - int(job.keep.detections_s * 1e6)
         (limit,) = database.execute("SELECT coalesce(min(position), 0) FROM consumer").fetchone()
-        (start,) = database.execute("SELECT coalesce(min(position), 0) FROM entry").fetchone()
+        start, newest = database.execute(
+            "SELECT coalesce(min(position), 0), coalesce(max(position), 0) FROM entry"
+        ).fetchone()
+        limit = min(limit, newest)
         while start <= limit:
             end = min(start + PURGE_SLICE - 1, limit)
             job.deleted += database.execute(
