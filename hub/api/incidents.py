@@ -14,7 +14,7 @@ from hub.api import geojson
 from hub.api.language import language_of
 from hub.api.views import incident_view
 from hub.incident import State
-from hub.keys import RUNNER, STORE
+from hub.keys import GATE, RUNNER, STORE
 from hub.problem import Problem
 from hub.store import Decision, SecondPersonNeeded, StaleRevision, StoredIncident, TransitionRefused
 
@@ -112,8 +112,9 @@ async def decide(request: web.Request) -> web.Response:
     if body.action in REASON_NEEDED and not reason:
         raise Problem(422, "reason_needed", "Say in a word why it is rejected.")
     decision = Decision(person=person.name, action=body.action, reason=reason, at_us=now_us(), revision=body.revision)
+    dispatch = request.app[GATE].assessment(decision.at_us).mode == "dispatch"
     try:
-        stored = await request.app[STORE].decide(_identifier(request), decision)
+        stored = await request.app[STORE].decide(_identifier(request), decision, dispatch=dispatch)
     except KeyError:
         raise Problem(404, "incident_unknown", "There is no incident of this id.") from None
     except SecondPersonNeeded as needed:

@@ -93,14 +93,17 @@ class Store:
         async with reading(self.engine) as connection:
             return await read_revisions(connection, incident_id)
 
-    async def decide(self, incident_id: UUID, decision: Decision) -> StoredIncident:
+    async def decide(self, incident_id: UUID, decision: Decision, *, dispatch: bool = True) -> StoredIncident:
         """Carry out what a person decided; a repeat changes nothing.
+
+        `dispatch` is False while the legal mode is below it: the decision is kept, and nothing is sent for it.
 
         Raises UnknownIncident (a KeyError), TransitionRefused, SecondPersonNeeded or StaleRevision.
         """
 
         async def work(connection: AsyncConnection) -> None:
-            await decide_in(connection, incident_id, decision, self.endpoints, self.confirmations)
+            endpoints = self.endpoints if dispatch else ()
+            await decide_in(connection, incident_id, decision, endpoints, self.confirmations)
 
         await write(self.engine, work)
         self.bell.ring()
