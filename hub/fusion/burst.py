@@ -2,8 +2,8 @@
 
 Two stages. A coarse vote (`hub/fusion/vote.py`) proposes places; each is refined jointly over all rounds: one place,
 one emission time a round, robust weights. Hypotheses compete by a likelihood: what they explain against chance, what
-near sensors should have heard and didn't, and picks that came before the direct path could (echoes only come late). What no
-round explains stays unused.
+near sensors should have heard and didn't, and picks that came before the direct path could (echoes only come late).
+What no round explains stays unused.
 """
 
 from __future__ import annotations
@@ -24,11 +24,15 @@ from hub.fusion.vote import Vote
 
 Mask = NDArray[np.bool_]
 
-MOST_DENSE, MOST_SPARSE = 3, 8
+MOST_DENSE, MOST_SPARSE = 2, 8
 """Places that one pivot proposes."""
+PIVOTS_AGAIN = 5
+"""Pivots asked for a further source: it must be heard clearly, or it is none."""
+LEAST_VOTES = 2.0
+"""Votes below which a place isn't refined: four sensors at half a window."""
 PIVOTS_SPARSE, PLACES_SPARSE = 10, 5
 """Pivots whose first arrivals are combined, and places that each gives."""
-TRIES_DENSE, TRIES_SPARSE = 3, 40
+TRIES_DENSE, TRIES_SPARSE = 2, 40
 """Places that are refined."""
 
 
@@ -43,7 +47,7 @@ def find_sources(
     fresh: Mask = np.ones(len(picks.time), bool) if explained is None else ~np.asarray(explained, bool)
     found = _sources(picks, fresh, [], air, settings, most)
     if not found and settings.min_sensors > 3:
-        sure = fresh & (picks.weight >= settings.solo_score)
+        sure = fresh & (picks.weight > 0.5)
         if len(np.unique(picks.sensor[sure])) >= 3:
             found = _sources(picks, fresh, [], air, replace(settings, min_sensors=3), 1)
     return found
@@ -108,7 +112,8 @@ def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings) -> So
     vote = Vote(picks, air, settings)
     sparse = present < settings.sure_sensors
     starts: list[tuple[float, float, float]] = []
-    for pivot in _pivots(picks, fresh, air):
+    pivots = _pivots(picks, fresh, air)
+    for pivot in pivots if fresh.all() else pivots[:PIVOTS_AGAIN]:
         starts += vote.places(pivot, most=MOST_SPARSE if sparse else MOST_DENSE)
         starts.sort(reverse=True)
         # Of few sensors the vote alone tells little: there all pivots are asked, and more places are tried.
@@ -126,6 +131,8 @@ def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings) -> So
                         best = source
         tried = []
     for votes, x, y in starts:
+        if not sparse and votes < LEAST_VOTES:
+            break
         if len(tried) >= (TRIES_SPARSE if sparse else TRIES_DENSE) or votes < 0.6 * starts[0][0]:
             break
         if any(math.hypot(x - px, y - py) < 10.0 for px, py in tried):

@@ -179,13 +179,17 @@ def _echo_rounds(
     level = np.full((len(emissions), len(picks.x)), np.nan)
     level[rounds, picks.sensor[chosen]] = picks.level[chosen]
     level[level <= 0.0] = np.nan
+    loudest = np.zeros(len(picks.x))
+    np.maximum.at(loudest, picks.sensor, picks.level)
     faint = np.zeros(len(emissions), bool)
     for k in range(1, len(emissions)):
         for earlier in range(k):
             if faint[earlier] or emissions[k] - emissions[earlier] > settings.echo_tail_s:
                 continue
             drop = level[earlier] - level[k]
-            drop = drop[~np.isnan(drop)]
+            # Two levels at a microphone's own ceiling are equal because it clips.
+            clipped = np.minimum(level[earlier], level[k]) > loudest - settings.ceiling_db
+            drop = drop[~np.isnan(drop) & ~clipped]
             if len(drop) and float(np.median(drop)) > settings.echo_drop_db:
                 faint[k] = True
     return faint

@@ -59,6 +59,8 @@ class FusionSettings:
     echo_drop_db: float = 6.0
     """A round fainter than an earlier one by this much, at the same sensors, is an echo, in dB. Larger: common echoes
     become rounds; smaller: a turned gun loses rounds."""
+    ceiling_db: float = 1.5
+    """Levels this near to a sensor's highest tell nothing of rounds and echoes, in dB. Larger: fewer sensors tell."""
     round_gap_s: float = 0.05
     """Shortest time between two rounds in seconds. Larger: automatic fire is counted short."""
     echo_tail_s: float = 1.5
