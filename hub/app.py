@@ -51,6 +51,7 @@ async def _state(app: web.Application) -> AsyncIterator[None]:
         # The only way in on a new hub: there is no default password. It goes to the terminal, never into the log.
         print(f"First start: open {address(config)}/ and enter the one-time code {code}", flush=True)  # noqa: T201
     yield
+    await app[REGISTRY].aclose()
     await engine.dispose()
 
 
@@ -96,7 +97,8 @@ def build_application(config: HubConfig) -> web.Application:
 async def serving(config: HubConfig) -> AsyncIterator[tuple[web.Application, int]]:
     """The hub on its address, and the port it got (`port = 0` takes a free one)."""
     app = build_application(config)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, handle_signals=False)
+    # Bodies stay as they were signed; nothing that a stranger compressed is ever opened.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, handle_signals=False, auto_decompress=False)
     await runner.setup()
     try:
         site = web.TCPSite(runner, config.http.host, config.http.port, ssl_context=await _tls(config))

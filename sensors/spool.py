@@ -190,7 +190,7 @@ class Spool:
     async def aclose(self) -> None:
         """Close the file; what waits is there at the next start."""
         await self._call(self._close)
-        self._executor.shutdown(wait=True)
+        self._executor.shutdown(wait=False)  # it is idle: closing was its last work
 
     async def _call(self, function: Callable[..., T], *arguments: object) -> T:
         def guarded() -> T:
