@@ -20,45 +20,13 @@ from hub.store.records import Reference
 Maker = Callable[..., Incident]
 NOW_US = 1_790_000_001_900_000
 
-ALERT_ORDER = [
-    "identifier",
-    "sender",
-    "sent",
-    "status",
-    "msgType",
-    "source",
-    "scope",
-    "restriction",
-    "addresses",
-    "code",
-    "note",
-    "references",
-    "incidents",
-    "info",
-]
-INFO_ORDER = [
-    "language",
-    "category",
-    "event",
-    "responseType",
-    "urgency",
-    "severity",
-    "certainty",
-    "audience",
-    "eventCode",
-    "effective",
-    "onset",
-    "expires",
-    "senderName",
-    "headline",
-    "description",
-    "instruction",
-    "web",
-    "contact",
-    "parameter",
-    "resource",
-    "area",
-]
+ALERT_ORDER = (
+    "identifier sender sent status msgType source scope restriction addresses code note references incidents info"
+)
+INFO_ORDER = (
+    "language category event responseType urgency severity certainty audience eventCode effective onset expires "
+    "senderName headline description instruction web contact parameter resource area"
+)
 """The sequences of the schema (CAP 1.2, section 3.4)."""
 
 
@@ -79,8 +47,8 @@ def names(element: ElementTree.Element) -> list[str]:
     return [child.tag.removeprefix(f"{{{NAMESPACE}}}") for child in element]
 
 
-def in_order(found: list[str], order: list[str]) -> bool:
-    places = [order.index(name) for name in found]
+def in_order(found: list[str], order: str) -> bool:
+    places = [order.split(" ").index(name) for name in found]
     return places == sorted(places)
 
 
