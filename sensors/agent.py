@@ -83,6 +83,10 @@ def software_version() -> str:
         return "tocsin-source"
 
 
+SOFTWARE: Final = software_version()
+"""Read once at import: it comes from files, and agents are made inside a running loop."""
+
+
 class Agent:
     """One sensor's process beside it: runs `station`, keeps what it says in `spool`, carries it by `uplink`.
 
@@ -115,7 +119,6 @@ class Agent:
         self._now_us = now_us
         self._monotonic_s = monotonic_s
         self._new_id = new_id
-        self._software = software_version()
         self._started_s = monotonic_s()
         self._failure = ""
 
@@ -186,7 +189,7 @@ class Agent:
             refused=counts.refused,
             capture=capture,
             capture_reason=reason,
-            software=self._software,
+            software=SOFTWARE,
             models=health.models,
             audio_tracks_dropped=health.audio_tracks_dropped,
             exercise=self._exercise,

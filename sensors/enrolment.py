@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from sensors.agent import software_version
+from sensors.agent import SOFTWARE
 from sensors.identity import Identity
 
 ENROL_PATH: Final = "/api/v1/enrol"
@@ -56,7 +56,7 @@ async def enrol(hub_url: str, code: str, key_file: Path, kind: str | None = None
 
 
 async def _ask(url: URL, code: str, public_key: str, kind: str | None) -> str:
-    asked = {"code": code, "public_key": public_key, "kind": kind, "software": software_version()}
+    asked = {"code": code, "public_key": public_key, "kind": kind, "software": SOFTWARE}
     try:
         async with (
             aiohttp.ClientSession(timeout=TIMEOUT) as session,
