@@ -36,7 +36,8 @@ from sensors.simulator.worker import Kind, SensorSpec, WorkerSpec
 READY_S: Final = 45.0
 """A cold start of the hub on a slow machine takes a tenth of this."""
 HEADLESS_S: Final = 60.0
-PROCESSES: Final = 3
+PROCESSES: Final = 2
+"""As many as the cores of a small machine; each takes about 300 MB for the libraries of sound and image."""
 _SOON_US: Final = 1_500_000
 """The evening begins this long after the last agent is ready, so that all begin together."""
 _STOP_AGENTS_S: Final = 3.0

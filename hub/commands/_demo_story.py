@@ -95,7 +95,7 @@ class Watcher:
         self._language = language
         self._truth = truth
         self._out = out
-        self._told: dict[str, tuple[str, bool]] = {}
+        self._told: dict[str, tuple[str, bool, str]] = {}
         self.confirmed: set[str] = set()
 
     async def incidents(self) -> list[dict[str, Any]]:
@@ -119,7 +119,7 @@ class Watcher:
         known = self._told.get(view["id"])
         settled = bool(view["settled"])
         # Once when it appears and once when its evidence is complete; not at every revision between.
-        if known is None or (settled and not known[1]):
+        if known is None or (settled and not known[1] and view["summary"] != known[2]):
             self._out("demo_incident", {"summary": view["summary"], "id": view["id"], "event": view["event"]})
             self._compare(view)
         if known is not None and known[0] != view["state"]:
@@ -128,7 +128,8 @@ class Watcher:
             self._out("demo_state", {"event": view["event_name"], "state": state, "person": person, "id": view["id"]})
         if view["state"] == "confirmed":
             self.confirmed.add(view["id"])
-        self._told[view["id"]] = (view["state"], settled)
+        said = view["summary"] if known is None or settled else known[2]
+        self._told[view["id"]] = (view["state"], settled, said)
 
     def _compare(self, view: dict[str, Any]) -> None:
         truth = self._truth.behind(view["event"], int(view["onset_us"]))
