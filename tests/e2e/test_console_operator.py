@@ -9,6 +9,11 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 
+def unbroken(text: str) -> str:
+    """The text with the spaces that keep a figure and its unit together as ordinary ones."""
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
 async def test_the_map_shows_sensors_their_state_fields_of_view_and_the_incident_with_its_ellipse(
     city: Any, open_page: Any, pictures: Any
 ) -> None:
@@ -23,7 +28,7 @@ async def test_the_map_shows_sensors_their_state_fields_of_view_and_the_incident
     await page.keyboard.press("j")
     await page.wait_for_selector("path.place-ellipse")
     assert await page.locator("path.arrival").count() == 6
-    text = await page.inner_text(".detail-body")
+    text = unbroken(await page.inner_text(".detail-body"))
     for said in (
         "Gunshot",
         "3 rounds",
@@ -140,7 +145,7 @@ async def test_a_lost_connection_is_said_with_the_age_and_what_was_missed_is_the
     await page.wait_for_selector(".dot-live")
     await city.stop()
     await page.wait_for_selector(".lost:not([hidden])")
-    said = await page.inner_text(".lost")
+    said = unbroken(await page.inner_text(".lost"))
     assert "what you see is not live" in said
     assert " s old" in said
     await page.screenshot(path=pictures / "console-lost.png")

@@ -63,7 +63,7 @@ async def test_the_self_test_names_what_is_wrong_and_a_place_is_corrected(
     await page.tap("[data-sensor-row=mic-04]")
     await page.wait_for_selector(".check-bad")
     assert "Clock" in await page.inner_text(".check-bad")
-    assert "±60 ms" in await page.inner_text(".check-bad")
+    assert "±60\N{NO-BREAK SPACE}ms" in await page.inner_text(".check-bad")
     await page.fill("[name=height_m]", "6.5")
     await page.click("text=Save the place")
     await page.wait_for_selector("text=Saved.")

@@ -91,7 +91,7 @@ function build() {
   });
   views.queue = new Queue({ onPick: pick });
   views.history = new History({ onPick: pick });
-  views.sensors = new Sensors({ onPick: (id) => showSensor(id) });
+  views.sensors = new Sensors({ onPick: (id) => showSensor(id), link: true });
   views.panel = new Panel({ queue: views.queue, history: views.history, sensors: views.sensors });
   views.map = new CityMap({ onSensor: showSensor, onIncident: pick });
   views.help = helpDialog();

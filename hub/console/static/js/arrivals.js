@@ -43,7 +43,7 @@ export function travelTimes(arrivals) {
   }
   for (const ms of ticks(longest_ms, 3)) {
     parts.push(s("line", { class: "axis", x1: LEFT, x2: WIDTH - RIGHT, y1: y(ms), y2: y(ms) }));
-    parts.push(s("text", { x: LEFT - 6, y: y(ms) + 4, "text-anchor": "end" }, `${number(ms, 0)} ms`));
+    parts.push(s("text", { x: LEFT - 6, y: y(ms) + 4, "text-anchor": "end" }, longest_ms > 1000 ? `${number(ms / 1000, 1)} s` : `${number(ms, 0)} ms`));
   }
   parts.push(s("line", { class: "curve", x1: x(0), y1: y(0), x2: x(farthest), y2: y(longest_ms) }));
   parts.push(s("text", { class: "speed", x: WIDTH - RIGHT - 4, y: HEIGHT - BOTTOM - 8, "text-anchor": "end" }, t("arrivals.speed", { speed: number(line.speed_mps, 0) })));

@@ -124,7 +124,7 @@ export class Box {
       }
     } }, t("enrol.new"));
     put(this.enrol, h("h3", {}, t("enrol.title")), h("p", { class: "dim" }, mayChange() ? t("enrol.words") : t("technician.read_only")),
-      enrolment && [qrCode(enrolment.qr), h("p", { class: "code" }, enrolment.code), h("p", { class: "expiry", role: "timer" }), h("code", { class: "command" }, enrolment.command)],
+      enrolment && [qrCode(enrolment.qr), h("p", { class: "code" }, enrolment.code), h("p", { class: "expiry", role: "timer" }), h("code", { class: "command" }, enrolment.command.split(/ (?=--)/).map((part) => [h("span", {}, part), " "]))],
       fresh, says);
     this.#expiry();
   }

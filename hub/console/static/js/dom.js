@@ -2,6 +2,9 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+// A figure and its unit stay on one line.
+const UNITS = /(\d) (?=(?:km|m|ms|s|min|h|d|j|dB|µs|nat)(?![\w-])|%)/g;
+
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
@@ -12,7 +15,7 @@ function fill(element, attributes, children) {
   }
   for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
-    element.append(child instanceof Node ? child : String(child));
+    element.append(child instanceof Node ? child : String(child).replace(UNITS, "$1\u00a0"));
   }
   return element;
 }

@@ -5,6 +5,8 @@ import { state } from "./state.js";
 import { t } from "./words.js";
 import { metres } from "./format.js";
 
+const MOST_CIRCLES = 6; // the nearest say where it was; a dozen more would only hide it
+
 /** Draw `incident` into `layers` = {place, arrivals} (layer groups, emptied first). */
 export function drawPlace(layers, incident, markers) {
   layers.place.clearLayers();
@@ -22,15 +24,17 @@ export function drawPlace(layers, incident, markers) {
     layers.place.addLayer(mark.bindTooltip(t("place.alternative"), { permanent: true, direction: "right", className: "label" }));
   }
   layers.place.addLayer(markers.chosen(incident));
-  for (const arrival of nearest(incident.arrivals)) {
+  for (const [index, arrival] of nearest(incident.arrivals).entries()) {
     const sensor = state.sensors.get(arrival.sensor);
     if (!sensor) continue;
     const from = [sensor.latitude, sensor.longitude];
+    const heard = L.circleMarker(from, { radius: 11, className: "heard", interactive: false });
+    layers.arrivals.addLayer(heard);
+    if (index >= MOST_CIRCLES) continue;
     layers.arrivals.addLayer(L.circle(from, { radius: arrival.distance_m, className: "arrival", interactive: false }));
     layers.arrivals.addLayer(L.polyline([from, here], { className: "ray", interactive: false }));
     const label = `${arrival.sensor} · ${metres(arrival.distance_m)}`;
-    layers.arrivals.addLayer(L.circleMarker(from, { radius: 11, className: "heard", interactive: false })
-      .bindTooltip(label, { permanent: true, direction: "bottom", offset: [0, 8], className: "label" }));
+    heard.bindTooltip(label, { permanent: true, direction: "bottom", offset: [0, 8], className: "label" });
   }
 }
 
@@ -49,7 +53,7 @@ export function extent(incident) {
   const { place } = incident;
   const bounds = L.latLngBounds([[place.latitude, place.longitude]]);
   placeRing(place).forEach((corner) => bounds.extend(corner));
-  for (const arrival of nearest(incident.arrivals).slice(0, 6)) {
+  for (const arrival of nearest(incident.arrivals).slice(0, MOST_CIRCLES)) {
     const sensor = state.sensors.get(arrival.sensor);
     if (sensor) bounds.extend([sensor.latitude, sensor.longitude]);
   }

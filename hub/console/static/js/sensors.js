@@ -31,7 +31,9 @@ export function reasonOf(sensor) {
 export class Sensors {
   #chosen = null;
 
-  constructor({ onPick }) {
+  /** `link`: with the way to the technician's page, where that is another one. */
+  constructor({ onPick, link = false }) {
+    this.link = link;
     this.list = new VirtualList({ name: "sensors", draw: (row) => this.#draw(row.sensor), chosen: () => this.#chosen, onPick });
     this.says = h("p", { class: "empty" });
     this.element = h("div", { class: "tab-body sensors" }, this.says, this.list.element);
@@ -62,6 +64,7 @@ export class Sensors {
     const well = sensors.filter((sensor) => sensor.state === "ok").length;
     put(this.says, sensors.length ? t("sensors.count", { well: number(well, 0), all: number(sensors.length, 0) })
       : state.loaded ? t("sensors.empty") : t("loading"));
+    if (this.link) this.says.append(" ", h("a", { class: "link", href: "/technician" }, t("sensors.technician")));
     this.says.classList.toggle("is-count", sensors.length > 0);
     const minute = Math.floor(now() / 10e6);
     this.list.set(sensors.map((sensor, index) => ({
