@@ -28,6 +28,7 @@ from msgspec import Meta, Struct
 
 from hub.policy.basis import PolicyConfig
 from hub.sinks.endpoints import Endpoint
+from hub.store.keeping import Keeping
 
 
 class Http(Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,6 +89,10 @@ class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     influxdb: InfluxConfig = InfluxConfig()
     map: MapConfig = MapConfig()
     webhooks: tuple[Endpoint, ...] = ()
+    confirmations: Literal[1, 2] = 1
+    """How many different people confirm before dispatch: 2 for two-person confirmation."""
+    keeping: Keeping = Keeping()
+    """When incidents are called out again and expire, and how long each kind is kept."""
     open_console: bool = False
     """A visitor on loopback is the demo operator without signing in; only the `lab` profile on loopback may."""
 

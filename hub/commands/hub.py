@@ -38,6 +38,7 @@ def hub(
     import msgspec
 
     from hub.config import ConfigError, load_config
+    from hub.sinks.endpoints import EndpointRefused
 
     try:
         loaded = load_config(config)
@@ -49,13 +50,30 @@ def hub(
     changed: dict[str, Any] = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     loaded = msgspec.structs.replace(loaded, http=msgspec.structs.replace(loaded.http, **changed))
     if check:
+        _check_webhooks(loaded)
         typer.echo(f"The configuration is sound: profile {loaded.policy.profile}, data in {loaded.data_dir}.")
         return
     _log_to_stderr(as_json=as_json)
     try:
         _run(loaded)
+    except EndpointRefused as error:
+        typer.echo(f"Configuration: {error}", err=True)
+        raise typer.Exit(2) from None
     except OSError as error:
         typer.echo(f"The hub can't start: {error.strerror or error}. {_mend(error, loaded)}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _check_webhooks(config: Any) -> None:
+    """Read what the webhooks need, as the start would."""
+    from hub.sinks.endpoints import EndpointRefused
+    from hub.sinks.webhook import prepare
+
+    try:
+        for endpoint in config.webhooks:
+            prepare(endpoint)
+    except EndpointRefused as error:
+        typer.echo(f"Configuration: {error}", err=True)
         raise typer.Exit(2) from None
 
 

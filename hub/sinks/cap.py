@@ -37,6 +37,9 @@ _HEADLINES: Final[dict[MessageKind, str]] = {
     "update": "dispatch_headline_update",
     "cancel": "dispatch_headline_cancel",
 }
+_XML_FORBIDS: Final = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
+"""XML 1.0 has no place for control characters, not even escaped; a person may have pasted one."""
+
 _METRES_PER_DEGREE: Final = 111_320.0
 
 
@@ -47,7 +50,7 @@ def cap_time(time_us: int) -> str:
 
 def sender_name(source: str) -> str:
     """`source` without what CAP forbids in a sender: white space, comma, `<` and `&` (3.2.1)."""
-    return re.sub(r"[\s,<&]+", "-", source).strip("-") or "tocsin"
+    return re.sub(r"[\s,<&]+", "-", _XML_FORBIDS.sub("", source)).strip("-") or "tocsin"
 
 
 def cap(notice: Notice, source: str) -> bytes:
@@ -138,10 +141,7 @@ def ellipse_ring(latitude: float, longitude: float, ellipse: Ellipse) -> list[tu
 
 
 def _add(parent: ElementTree.Element, name: str, text: str) -> None:
-    # XML 1.0 has no place for control characters, not even escaped; a person may have pasted one.
-    ElementTree.SubElement(parent, name).text = re.sub(
-        r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]", "", text
-    )
+    ElementTree.SubElement(parent, name).text = _XML_FORBIDS.sub("", text)
 
 
 def _add_pair(parent: ElementTree.Element, name: str, value_name: str, value: str) -> None:

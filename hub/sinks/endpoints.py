@@ -15,6 +15,18 @@ Point = tuple[float, float]
 _METRES_PER_DEGREE = 111_320.0
 
 
+class EndpointRefused(ValueError):
+    """An endpoint whose configuration is unsafe or cannot work; the message says what to change."""
+
+    code = "endpoint_refused"
+
+
+class KeyRefused(EndpointRefused):
+    """A key that is not what its prefix says; the message names the endpoint, never the key."""
+
+    code = "webhook_key_refused"
+
+
 class Endpoint(Struct, frozen=True, forbid_unknown_fields=True):
     """One receiver of dispatches, with its secrets, its filters and its limits.
 

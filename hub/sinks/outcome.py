@@ -17,7 +17,8 @@ from msgspec import Meta, Struct
 
 from hub.keys import CONFIG, STORE
 from hub.problem import Problem
-from hub.sinks.signing import KeyRefused, SignatureRefused, Verifier
+from hub.sinks.endpoints import KeyRefused
+from hub.sinks.signing import SignatureRefused, Verifier
 from hub.store.outcomes import record_outcome
 from hub.store.records import Outcome, OutcomeWord
 

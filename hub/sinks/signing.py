@@ -16,16 +16,10 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from hub.sinks.endpoints import Endpoint
+from hub.sinks.endpoints import Endpoint, KeyRefused
 
 TOLERANCE_S: Final = 300
 """A call-back whose time differs more is refused: the tolerance of the reference library."""
-
-
-class KeyRefused(ValueError):
-    """A key that is not what its prefix says; the message names the endpoint, never the key."""
-
-    code = "webhook_key_refused"
 
 
 class SignatureRefused(ValueError):

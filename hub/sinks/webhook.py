@@ -15,7 +15,7 @@ from yarl import URL
 from hub.sinks.address_guard import AddressBlocked, GuardedResolver, check_literal
 from hub.sinks.cap import CAP_TYPE, cap
 from hub.sinks.cloudevents import CLOUDEVENTS_TYPE, PLAIN_TYPE, cloudevent, plain
-from hub.sinks.endpoints import Endpoint
+from hub.sinks.endpoints import Endpoint, EndpointRefused
 from hub.sinks.schedule import SLOW_DOWN_S, SLOW_DOWN_STATUSES, retry_after_s
 from hub.sinks.signing import Signer
 from hub.store.records import Delivery, Notice
@@ -30,12 +30,6 @@ CONNECTIONS: Final = 4
 USER_AGENT: Final = "Tocsin-Webhook/1"
 
 Verdict = Literal["delivered", "failed", "gone"]
-
-
-class EndpointRefused(ValueError):
-    """An endpoint whose configuration is unsafe or cannot work; the message says what to change."""
-
-    code = "endpoint_refused"
 
 
 class Attempt(Struct, frozen=True):
@@ -77,19 +71,9 @@ class Webhook:
 
     @classmethod
     async def open(cls, endpoint: Endpoint, source: str, now_s: Callable[[], float] = time.time) -> Webhook:
-        """Read keys and certificates in a thread. Raises EndpointRefused or KeyRefused."""
-        url = URL(endpoint.url)
-        if not url.host:
-            raise EndpointRefused(f"webhook {endpoint.name}: {endpoint.url!r} names no host")
-        if url.user or url.password:
-            raise EndpointRefused(f"webhook {endpoint.name}: a name or password in the URL would end up in logs")
-        if url.scheme == "http" and url.host not in endpoint.allow_private:
-            raise EndpointRefused(
-                f"webhook {endpoint.name}: use https, or name {url.host} in `allow_private` if it is your own"
-            )
-        signer = await asyncio.to_thread(Signer.of, endpoint)
+        """Read keys and certificates in a thread. Raises EndpointRefused (KeyRefused is one)."""
+        signer, tls = await asyncio.to_thread(prepare, endpoint)
         await asyncio.to_thread(catalogue)  # read here, so that no message has to be
-        tls = await asyncio.to_thread(_tls_context, endpoint) if url.scheme == "https" else None
         return cls(endpoint, signer, tls, source, now_s)
 
     async def close(self) -> None:
@@ -150,6 +134,20 @@ class Webhook:
         )
         verdict: Verdict = "delivered" if error is None else "gone" if status == 410 else "failed"
         return Attempt(delivery, verdict, None if error is None else pause_s)
+
+
+def prepare(endpoint: Endpoint) -> tuple[Signer, ssl.SSLContext | None]:
+    """What an endpoint needs to be used, read from its files; blocks. Raises EndpointRefused where it cannot."""
+    url = URL(endpoint.url)
+    if not url.host:
+        raise EndpointRefused(f"webhook {endpoint.name}: {endpoint.url!r} names no host")
+    if url.user or url.password:
+        raise EndpointRefused(f"webhook {endpoint.name}: a name or password in the URL would end up in logs")
+    if url.scheme == "http" and url.host not in endpoint.allow_private:
+        raise EndpointRefused(
+            f"webhook {endpoint.name}: use https, or name {url.host} in `allow_private` if it is your own"
+        )
+    return Signer.of(endpoint), _tls_context(endpoint) if url.scheme == "https" else None
 
 
 def error_word(failure: Exception) -> str:

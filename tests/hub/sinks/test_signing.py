@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook as Reference
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from hub.sinks.endpoints import Endpoint
-from hub.sinks.signing import KeyRefused, SignatureRefused, Signer, Verifier, signed_bytes
+from hub.sinks.endpoints import Endpoint, KeyRefused
+from hub.sinks.signing import SignatureRefused, Signer, Verifier, signed_bytes
 
 URL = "https://police.example/hook"
 

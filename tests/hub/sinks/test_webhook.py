@@ -28,8 +28,8 @@ from hypothesis import strategies as st
 
 from hub.incident import Incident
 from hub.sinks.address_guard import AddressBlocked, GuardedResolver, is_public
-from hub.sinks.endpoints import Endpoint
-from hub.sinks.webhook import Attempt, EndpointRefused, Webhook
+from hub.sinks.endpoints import Endpoint, EndpointRefused
+from hub.sinks.webhook import Attempt, Webhook
 from hub.store import Notice
 
 NOW_US = 1_790_000_001_000_000

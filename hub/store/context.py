@@ -1,0 +1,22 @@
+"""What time does to incidents, as a service of the application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from hub.keys import CONFIG, STORE
+from hub.store.keeping import keep
+
+
+async def keeping_context(app: web.Application) -> AsyncIterator[None]:
+    """Call out again, let expire, purge, as the configuration says."""
+    task = asyncio.create_task(keep(app[STORE], app[CONFIG].keeping, lambda: time.time_ns() // 1_000), name="keeping")
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
