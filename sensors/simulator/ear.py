@@ -58,14 +58,15 @@ class Ear:
         if self._plan.fault == "clipped":
             # A preamplifier turned up until the street's own noise nearly fills the scale.
             block *= pascals(self._plan.full_scale_db) / pascals(self._plan.noise_db + 25.0)
-        return np.clip(block, -1.0, 1.0, out=block)
+        np.clip(block, -1.0, 1.0, out=block)
+        return block
 
     def _noise(self, start: int, count: int) -> NDArray[np.float32]:
         size = self._loop.size
         offset = start % size
         if offset + count <= size:
             return self._loop[offset : offset + count].copy()
-        return self._loop[np.arange(start, start + count) % size]
+        return np.asarray(self._loop[np.arange(start, start + count) % size], dtype=np.float32)
 
     def _prepare(self, until_s: float) -> None:
         """Carry every sound emitted before `until_s`."""

@@ -2,13 +2,15 @@
 
 `OUT/SCENARIO/test_NNN/` holds `meta.json` (sensors with their starts and places in metres, the shooter's place as
 `survey`, weather), one WAV a microphone (24 bit, full scale as the scenario says), and `truth.json` with everything
-that happened in it, distractors too. The sound is made by formulas; nobody's voice is in it.
+that happened in it, distractors too. `pulses.json` holds when each shot and its echoes reach each microphone, as a
+vendor's raw pulses would. The sound is made by formulas; nobody's voice is in it.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,14 +23,17 @@ import soundfile
 
 from sensors.simulator.ear import Ear
 from sensors.simulator.microphone import clock_error_ms
+from sensors.simulator.propagation import barrier_db, ways
 from sensors.simulator.scenario import MicrophonePlan, Scenario
-from sensors.simulator.schedule import Truth, truths
+from sensors.simulator.schedule import Truth, emissions, truths
 
 FIRST_UTC_US: Final = 1_767_297_600_000_000
 """2026-01-01T20:00:00Z: files carry a date, and the same seed shall give the same files."""
 _BEFORE_S: Final = 3.0
 _AFTER_S: Final = 7.0
 _CHUNK_S: Final = 1.0
+_PULSE_SNR_DB: Final = 15.0
+"""A peak this far above the LAeq: the crests of street noise themselves stand 12 dB above it."""
 
 
 class OutputError(Exception):
@@ -84,6 +89,8 @@ def render(
                 for truth in truths(scenario, seed, 0)
                 if truth.at_s < window.end_s and truth.at_s + truth.duration_s >= window.start_s
             ]
+            pulses = json.dumps(_pulses(scenario, seed, window), indent=1)
+            (folder / "pulses.json").write_text(pulses + "\n", encoding="utf-8")
             text = json.dumps({"start_s": window.start_s, "end_s": window.end_s, "events": happened}, indent=1)
             (folder / "truth.json").write_text(text + "\n", encoding="utf-8")
         for number, plan in enumerate(scenario.microphone):
@@ -115,6 +122,33 @@ def _write(scenario: Scenario, seed: int, plan: MicrophonePlan, tests: list[tupl
                 if low < high:
                     file.write(samples[low - position : high - position])
             yield min(1.0, (position + chunk) / last)
+
+
+def _pulses(scenario: Scenario, seed: int, window: Window) -> list[dict[str, Any]]:
+    """Every arrival of every shot in the window that stands out of its microphone's noise by `_PULSE_SNR_DB`."""
+    found: list[dict[str, Any]] = []
+    city = scenario.city()
+    shots = [e for e in emissions(scenario, seed, 0) if e.plan.sound == "gunshot"]
+    for plan in scenario.microphone:
+        place = scenario.metres(plan.latitude, plan.longitude, plan.height_m)
+        for shot in (shot for shot in shots if plan.fault != "dead"):
+            for number, way in enumerate(ways(shot.place, place, city)):
+                arrival_s = shot.emitted_s + (way.length_m + way.barrier_m) / city.air.speed_m_s
+                peak_db = shot.plan.level + 20.0 * np.log10(way.gain / way.length_m) - barrier_db(way, city)
+                above_db = float(peak_db) - plan.noise_db
+                if window.start_s <= arrival_s < window.end_s and above_db > _PULSE_SNR_DB:
+                    wrong_ms = clock_error_ms(plan, arrival_s, 0.0)
+                    found.append(
+                        {
+                            "pulse_uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{seed}/{plan.id}/{shot.key}/{number}")),
+                            "serial_number": plan.id,
+                            "arrival_time_utc": _utc(FIRST_UTC_US + round(arrival_s * 1e6 + wrong_ms * 1e3)),
+                            "location": dict(zip("xyz", place, strict=True)),
+                            "signal_to_noise_dB": round(above_db, 3),
+                            "power_dB_SPL": round(float(peak_db), 3),
+                        }
+                    )
+    return sorted(found, key=lambda pulse: str(pulse["arrival_time_utc"]))
 
 
 def _meta(scenario: Scenario, seed: int, name: str, window: Window) -> dict[str, Any]:

@@ -146,6 +146,13 @@ def _transfer(hz: NDArray[np.float64], way: Way, city: City) -> NDArray[np.float
     return np.asarray(way.gain / way.length_m * 10.0 ** (-loss_db / 20.0), dtype=np.float64)
 
 
+def barrier_db(way: Way, city: City, hz: float = 500.0) -> float:
+    """What the house in a way takes at one frequency, in dB (Maekawa 1968); 0 with a free line."""
+    if way.barrier_m <= 0.0:
+        return 0.0
+    return float(min(10.0 * np.log10(3.0 + 40.0 * way.barrier_m * hz / city.air.speed_m_s), _MAX_BARRIER_DB))
+
+
 def _tail(
     rng: np.random.Generator, direct: NDArray[np.float64], rate_hz: int, city: City, size: int, tail_db: float
 ) -> NDArray[np.complex128]:
