@@ -17,7 +17,11 @@ from rich.progress import track
 
 from hub.commands._figures import Evaluated, show
 from hub.commands._location_data import ORIGIN, Burst, Trouble, UnusableFolder, bursts, tests_of
+from hub.fusion.burst import find_sources
 from hub.fusion.engine import FusionEngine
+from hub.fusion.hood import neighbourhood
+from hub.fusion.settings import FusionSettings
+from hub.fusion.sites import SiteTable
 from hub.incident import Incident
 
 FOUND_M = 100.0
@@ -33,13 +37,17 @@ class Start(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one burst: metres from the survey (inf: not found), rounds told, other incidents, CPU time."""
+    """What became of one burst: metres from the survey (inf: not found), rounds told, other incidents, CPU time.
+
+    `streamed_ms` is all that the engine did, every revision included; `solved_ms` is one solution of all picks.
+    """
 
     burst: Burst
     error_m: float
     rounds: int
     others: int
-    cpu_ms: float
+    streamed_ms: float
+    solved_ms: float
     incidents: tuple[Incident, ...]
 
 
@@ -65,9 +73,20 @@ def judge(burst: Burst) -> Outcome:
         away = math.hypot(float(east) - burst.east, float(north) - burst.north)
         if incident.place.kind == "ellipse" and away < min(error, FOUND_M):
             best, error = incident, away
-    return Outcome(
-        burst, error, 0 if best is None else best.rounds or 0, len(incidents) - (best is not None), cpu_ms, incidents
-    )
+    rounds = 0 if best is None else best.rounds or 0
+    others = len(incidents) - (best is not None)
+    return Outcome(burst, error, rounds, others, cpu_ms, solved_ms(burst), incidents)
+
+
+def solved_ms(burst: Burst) -> float:
+    """CPU milliseconds of associating and locating all picks of a burst once, as a baseline would be timed."""
+    table = SiteTable(burst.sites)
+    held = [(d.onset, d.id.int, table.index[d.sensor], d) for d in burst.detections]
+    if not held:
+        return 0.0
+    started = time.process_time()
+    find_sources(neighbourhood(table, held).picks, burst.air, FusionSettings())
+    return 1e3 * (time.process_time() - started)
 
 
 def share(hits: int, n: int) -> Evaluated:
@@ -111,7 +130,8 @@ def figures_of(outcomes: list[Outcome]) -> dict[str, Evaluated]:
             max(0.0, others - 1.96 * math.sqrt(others)),
             others + 1.96 * math.sqrt(others + 1),
         ),
-        "ms_per_burst": quantile(np.array([o.cpu_ms for o in outcomes]), 0.5, "ms"),
+        "ms_per_burst": quantile(np.array([o.solved_ms for o in outcomes]), 0.5, "ms"),
+        "ms_per_burst_streamed": quantile(np.array([o.streamed_ms for o in outcomes]), 0.5, "ms"),
     }
 
 
@@ -153,6 +173,6 @@ def _tell(outcome: Outcome) -> None:
     typer.echo(
         f"{outcome.burst.position} {outcome.burst.name}: {outcome.error_m:.1f} m, {outcome.rounds} of "
         f"{outcome.burst.rounds} rounds, {len(outcome.burst.sites)} sensors, {len(outcome.burst.detections)} picks, "
-        f"{outcome.cpu_ms:.1f} ms, {kinds}",
+        f"{outcome.solved_ms:.1f} ms, {kinds}",
         err=True,
     )

@@ -30,26 +30,32 @@ PIVOTS_AGAIN = 5
 """Pivots asked for a further source: it must be heard clearly, or it is none."""
 LEAST_VOTES = 2.0
 """Votes below which a place isn't refined: four sensors at half a window."""
-PIVOTS_SPARSE, PLACES_SPARSE = 10, 5
-"""Pivots whose first arrivals are combined, and places that each gives."""
+PIVOTS_QUICK, PIVOTS_SPARSE, PLACES_SPARSE = 2, 10, 5
+"""Pivots whose first arrivals are combined (for a first place, for the last word), and places that each gives."""
 TRIES_DENSE, TRIES_SPARSE = 2, 40
 """Places that are refined."""
 
 
 def find_sources(
-    picks: PickSet, air: Air, settings: FusionSettings, most: int = 2, explained: Sequence[bool] | None = None
+    picks: PickSet,
+    air: Air,
+    settings: FusionSettings,
+    most: int = 2,
+    explained: Sequence[bool] | None = None,
+    quick: bool = False,
 ) -> list[Source]:
     """The sources that explain these picks, the best first; a pick belongs to at most one.
 
     A further source needs sensors whose picks can't be echoes of the sources before it; `explained` marks picks that a
-    source known elsewhere may have made. Three sensors are enough for a place where the classifiers are sure of a shot.
+    source known elsewhere may have made. `quick` looks less far where sensors are few: for a first place. Three sensors
+    are enough for a place where the classifiers are sure of a shot.
     """
     fresh: Mask = np.ones(len(picks.time), bool) if explained is None else ~np.asarray(explained, bool)
-    found = _sources(picks, fresh, [], air, settings, most)
+    found = _sources(picks, fresh, air, settings, most, quick)
     if not found and settings.min_sensors > 3:
         sure = fresh & (picks.weight > 0.5)
         if len(np.unique(picks.sensor[sure])) >= 3:
-            found = _sources(picks, fresh, [], air, replace(settings, min_sensors=3), 1)
+            found = _sources(picks, fresh, air, replace(settings, min_sensors=3), 1, quick)
     return found
 
 
@@ -70,15 +76,14 @@ def grown(
     return found if len(np.unique(left.sensor[fresh])) < max(enough, len(np.unique(picks.sensor)) // 2) else None
 
 
-def _sources(
-    picks: PickSet, fresh: Mask, found: list[Source], air: Air, settings: FusionSettings, most: int
-) -> list[Source]:
+def _sources(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, most: int, quick: bool) -> list[Source]:
+    found: list[Source] = []
     left, indexes = picks, np.arange(len(picks.time))
     while len(found) < most:
         needed = settings.min_sensors - (1 if found or not fresh.all() else 0)
         if len(np.unique(left.sensor[fresh])) < needed:
             break
-        source = _best(left, fresh, air, settings)
+        source = _best(left, fresh, air, settings, quick)
         if source is None or len(np.unique(left.sensor[source.picks[fresh[source.picks]]])) < needed:
             break
         found.append(source.renumbered(indexes))
@@ -104,7 +109,7 @@ def _possible_echo(picks: PickSet, source: Source, air: Air, settings: FusionSet
     return np.asarray(after & (late < source.emissions[-1] + settings.echo_tail_s))
 
 
-def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings) -> Source | None:
+def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, quick: bool) -> Source | None:
     """The best source that any fresh pivot leads to; the search ends early at one that most sensors agree on."""
     present = len(np.unique(picks.sensor))
     if present < settings.min_sensors:
@@ -122,7 +127,7 @@ def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings) -> So
     best: Source | None = None
     tried: list[tuple[float, float]] = []
     if sparse:
-        for pivot in _pivots(picks, fresh, air)[:PIVOTS_SPARSE]:
+        for pivot in pivots[: PIVOTS_QUICK if quick else PIVOTS_SPARSE]:
             for x, y in first_arrivals(pivot, picks, air, settings)[:PLACES_SPARSE]:
                 if all(math.hypot(x - px, y - py) >= 4.0 for px, py in tried):
                     tried.append((x, y))
@@ -133,7 +138,7 @@ def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings) -> So
     for votes, x, y in starts:
         if not sparse and votes < LEAST_VOTES:
             break
-        if len(tried) >= (TRIES_SPARSE if sparse else TRIES_DENSE) or votes < 0.6 * starts[0][0]:
+        if len(tried) >= (TRIES_SPARSE if sparse and not quick else TRIES_DENSE) or votes < 0.6 * starts[0][0]:
             break
         if any(math.hypot(x - px, y - py) < 10.0 for px, py in tried):
             continue
@@ -141,7 +146,7 @@ def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings) -> So
         source = refine(picks, x, y, air, settings)
         if source is not None and (best is None or source.score > best.score):
             best = source
-    if best is not None and sparse:
+    if best is not None and sparse and not quick:
         best = _climbed(best, picks, air, settings)
     if best is None:
         return None

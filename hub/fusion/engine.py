@@ -127,6 +127,7 @@ class FusionEngine:
             for episode in self._episodes:
                 if episode.due_us is not None and episode.due_us <= due:
                     changed += episode.solve(self, due)
+            self._episodes = [e for e in self._episodes if not e.empty]
             self._next_due()
         if self._now_us - self._swept_us >= SWEEP_US:
             changed += self.slow.advance(self._now_us, self.table)
@@ -146,13 +147,21 @@ class FusionEngine:
     def _scan(self, now_us: int) -> None:
         """Look at the new picks: they join an open episode, correct a settled one, or open one."""
         fresh, self._unscanned = sorted(self._unscanned), []
+        table, settings = self.table, self.settings
+        by_cell: dict[tuple[int, int], list[Episode]] = {}
+        for episode in self._episodes:
+            for cell in table.cells_around(episode.east, episode.north, settings.hearing_range_m):
+                by_cell.setdefault(cell, []).append(episode)
         for held in fresh:
             joined = False
-            for episode in self._episodes:
-                if episode.wants(held, self.table, now_us, self.settings):
+            for episode in by_cell.get(table.cells[held[2]], ()):
+                if episode.wants(held, table, now_us, settings):
                     joined = True
-            if not joined and held[3].score >= self.settings.trigger_score and self._triggers(held):
-                self._episodes.append(Episode.opened(held, self.table, now_us, self.settings))
+            if not joined and held[3].score >= settings.trigger_score and self._triggers(held):
+                episode = Episode.opened(held, table, now_us, settings)
+                self._episodes.append(episode)
+                for cell in table.cells_around(episode.east, episode.north, settings.hearing_range_m):
+                    by_cell.setdefault(cell, []).append(episode)
 
     def _triggers(self, held: Held) -> bool:
         """True if enough sensors near heard something when this one did."""

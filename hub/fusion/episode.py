@@ -92,8 +92,8 @@ class Episode:
         self.heard_us = now_us
         self.dirty = True
         self.late = self.late or self.settled
-        due = now_us + round(settings.first_wait_s * 1e6)
-        self.due_us = due if self.due_us is None else min(self.due_us, max(due, now_us))
+        due = now_us + round((settings.again_s if self.sources else settings.first_wait_s) * 1e6)
+        self.due_us = due if self.due_us is None else min(self.due_us, due)
         return True
 
     def camera_spoke(self, d: Detection, now_us: int, settings: FusionSettings) -> None:
@@ -113,6 +113,11 @@ class Episode:
             for s in self.sources
             for east, north in [after.plane.metres(*before.plane.degrees(s.east, s.north))]
         ]
+
+    @property
+    def empty(self) -> bool:
+        """True if it has settled and nothing was found: what comes later may open another."""
+        return self.settled and not self.incidents
 
     def over(self, limit_us: int) -> bool:
         """True if it has settled and nothing that may still come belongs to it."""
@@ -156,10 +161,14 @@ class Episode:
             return []
         hood = neighbourhood(table, held)
         explained = _explained(hood, [s for other in others for s in other.sources], table, engine.air, settings)
+        best: dict[str, float] = {}
+        for d in hood.detections:
+            best[d.sensor] = max(best.get(d.sensor, 0.0), d.score)
+        thorough = thorough and sum(best.values()) >= settings.thorough_weight
         known = [] if thorough else [hood.local(s.east, s.north, table) for s in self.sources]
         sources = grown(hood.picks, known, explained, engine.air, settings) if known else None
         if sources is None:
-            sources = find_sources(hood.picks, engine.air, settings, explained=explained)
+            sources = find_sources(hood.picks, engine.air, settings, explained=explained, quick=not thorough)
         self._follow(hood, [(s.x, s.y, s.emissions[0], s.emissions[-1]) for s in sources], table)
         if not sources:
             strong = [i for i, d in enumerate(hood.detections) if d.score >= settings.solo_score and not explained[i]]

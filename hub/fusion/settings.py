@@ -84,9 +84,12 @@ class FusionSettings:
     trigger_score: float = 0.3
     """Score from which a pick may start a search; less sure ones only join it. Larger: noise is cheaper, weak events
     are missed."""
-    trigger_weight: float = 1.2
+    trigger_weight: float = 1.8
     """Sum of scores of coinciding picks, over distinct sensors, that starts a search. Larger: noise is cheaper, weak
     events are missed."""
+    thorough_weight: float = 2.0
+    """Sum of scores over distinct sensors from which a last search looks everywhere. Larger: noise is cheaper, faint
+    shots in sparse networks are missed."""
     solo_score: float = 0.7
     """Score from which one or two microphones alone make an incident (disc, strip). Larger: fewer false ones, and
     sparse networks stay silent."""

@@ -1,0 +1,119 @@
+"""How many detections a second fusion takes on one core, from ten sensors to ten thousand.
+
+A stream of noise picks with a shot of up to three rounds now and then, offered one by one as the hub does. The baseline
+is PyOcto, a seismic associator, on the same picks where it is installed; else the grid vote without a coarse partition.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from datetime import UTC, datetime
+
+import numpy as np
+
+from hub.commands._city import AIR, ORIGIN, START_US, Bang, City, Picks, sites_of
+from hub.commands._figures import Benched
+from hub.fusion.engine import FusionEngine
+from hub.incident import Site
+from sensors.protocol import Detection
+
+SENSORS = (10, 100, 1_000, 10_000)
+DETECTIONS = 20_000
+SHOT_SHARE = 0.02
+"""Of all picks those that a shot made: far more than any city has."""
+NOISE_PER_S = 0.02
+BASELINE_DETECTIONS = 2_000
+BASELINE_SENSORS = 100
+
+
+def stream(sensors: int, detections: int, seed: int) -> tuple[list[Site], list[Detection]]:
+    """Picks in the order in which the hub receives them."""
+    draw = np.random.default_rng(seed)
+    city = City(sensors=sensors, noise_per_s=NOISE_PER_S)
+    sites = sites_of(city, draw)
+    picks = Picks(city, sites, draw)
+    duration_us = round(detections * (1.0 - SHOT_SHARE) / (sensors * NOISE_PER_S) * 1e6)
+    found = picks.noise(START_US, START_US + duration_us)
+    half = 0.5 * city.spacing_m * sensors**0.5
+    shot_picks = 0
+    while shot_picks < detections * SHOT_SHARE:
+        at = START_US + int(draw.integers(duration_us))
+        rounds = tuple(at + i * 450_000 for i in range(int(draw.integers(1, 4))))
+        made = picks.of(Bang(draw.uniform(-half, half), draw.uniform(-half, half), rounds, True))
+        found += made
+        shot_picks += len(made)
+    found.sort(key=lambda d: (d.sent, d.id.int))
+    return sites, found
+
+
+def fused_per_s(sites: list[Site], detections: list[Detection]) -> float:
+    """Detections a second of CPU time of one thread."""
+    engine = FusionEngine(sites, air=AIR)
+    gc.collect()
+    started = time.thread_time()
+    for d in detections:
+        engine.offer(d, d.sent)
+    engine.advance(detections[-1].sent + 60_000_000)
+    return len(detections) / (time.thread_time() - started)
+
+
+def pyocto_per_s(sites: list[Site], detections: list[Detection]) -> float | None:
+    """The same picks by PyOcto with a homogeneous velocity; None where it isn't installed."""
+    try:
+        import pandas as pd
+        import pyocto
+    except ImportError:
+        return None
+    east, north = ORIGIN.metres(np.array([s.latitude for s in sites]), np.array([s.longitude for s in sites]))
+    half = float(max(np.abs(east).max(), np.abs(north).max())) / 1e3 + 0.3
+    speed = AIR.speed_mps / 1e3
+    associator = pyocto.OctoAssociator(
+        xlim=(-half, half),
+        ylim=(-half, half),
+        zlim=(0.0, 0.02),
+        time_before=5.0,
+        velocity_model=pyocto.VelocityModel0D(p_velocity=speed, s_velocity=speed / 1.8, tolerance=0.03),
+        n_picks=4,
+        n_p_picks=4,
+        n_s_picks=0,
+        n_p_and_s_picks=0,
+        min_node_size=0.02,
+        min_node_size_location=0.005,
+        pick_match_tolerance=0.03,
+        min_interevent_time=0.2,
+        max_pick_overlap=2,
+        n_threads=1,
+    )
+    stations = pd.DataFrame({"id": [s.id for s in sites], "x": east / 1e3, "y": north / 1e3, "z": 0.004})
+    picks = pd.DataFrame(
+        {
+            "station": [d.sensor for d in detections],
+            "phase": "P",
+            "time": [datetime.fromtimestamp(d.onset * 1e-6, UTC).timestamp() for d in detections],
+        }
+    )
+    started = time.perf_counter()
+    associator.associate(picks, stations)
+    return len(detections) / (time.perf_counter() - started)
+
+
+def run(rounds: int) -> dict[str, Benched]:
+    """Medians over `rounds` of the rate at each size; `detections_per_s` is the slowest of them."""
+    rates: dict[int, float] = {}
+    for sensors in SENSORS:
+        sites, detections = stream(sensors, DETECTIONS, seed=sensors)
+        rates[sensors] = statistics.median(fused_per_s(sites, detections) for _ in range(rounds))
+    sites, detections = stream(BASELINE_SENSORS, BASELINE_DETECTIONS, seed=1)
+    own = statistics.median(fused_per_s(sites, detections) for _ in range(rounds))
+    baseline = pyocto_per_s(sites, detections)
+    name = "" if baseline is None else f"PyOcto, {BASELINE_SENSORS} sensors, {BASELINE_DETECTIONS} picks"
+    figures = {
+        "detections_per_s": Benched(
+            min(rates.values()), "1/s", baseline, None if baseline is None else own / baseline, name
+        )
+    }
+    for sensors, rate in rates.items():
+        figures[f"detections_per_s_{sensors}"] = Benched(rate, "1/s")
+    return figures
