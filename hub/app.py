@@ -16,12 +16,13 @@ from hub.access import routes as access_routes
 from hub.access.accounts import Accounts
 from hub.access.guard import guard, now_us
 from hub.access.rules import check_complete
-from hub.api import events, incidents, sensors, status, technician
+from hub.api import events, incidents, sensors, status, suspensions, technician
 from hub.config import HubConfig
 from hub.console.routes import add_routes as add_console
 from hub.ingest import add_routes as add_ingest
 from hub.keys import ACCOUNTS, CONFIG, ENGINE, GATE, LOG, REGISTRY, STORE
 from hub.log import open_log
+from hub.policy.follower import audit_context
 from hub.policy.gate import Gate
 from hub.problem import problems
 from hub.registry import Registry
@@ -29,6 +30,7 @@ from hub.runner import fusion_context
 from hub.sinks.context import influx_context, outbox_context
 from hub.sinks.outcome import add_routes as add_outcomes
 from hub.store import Store, migrate, open_engine
+from hub.store.context import keeping_context
 from hub.words import catalogue
 
 MAX_BODY: Final = 4 * 1024 * 1024
@@ -44,7 +46,7 @@ async def _state(app: web.Application) -> AsyncIterator[None]:
     await migrate(config.database_url)
     engine = open_engine(config.database_url)
     app[ENGINE] = engine
-    app[STORE] = Store(engine, config.webhooks)
+    app[STORE] = Store(engine, config.webhooks, config.confirmations)
     app[REGISTRY] = Registry(engine)
     app[ACCOUNTS] = Accounts(engine)
     if not config.open_console and (code := await app[ACCOUNTS].setup_code(now_us())):
@@ -86,17 +88,20 @@ def build_application(config: HubConfig) -> web.Application:
         technician.add_routes,
         incidents.add_routes,
         events.add_routes,
+        suspensions.add_routes,
     ):
         add_routes(app)
     check_complete(app)
-    app.cleanup_ctx.extend([_state, _event_log, fusion_context, outbox_context, influx_context])
+    app.cleanup_ctx.extend(
+        [_state, audit_context, _event_log, fusion_context, outbox_context, influx_context, keeping_context]
+    )
     return app
 
 
 @contextlib.asynccontextmanager
 async def serving(config: HubConfig) -> AsyncIterator[tuple[web.Application, int]]:
     """The hub on its address, and the port it got (`port = 0` takes a free one)."""
-    app = build_application(config)
+    app = await asyncio.to_thread(build_application, config)
     # Bodies stay as they were signed; nothing that a stranger compressed is ever opened.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, handle_signals=False, auto_decompress=False)
     await runner.setup()

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from hub.api.events import Listeners
     from hub.config import HubConfig
     from hub.log import EventLog
+    from hub.policy.audit import AuditLog
     from hub.policy.gate import Gate
+    from hub.policy.suspension import Suspensions
     from hub.registry import Registry
     from hub.runner import FusionRunner
     from hub.sinks.outbox import OutboxWorker
@@ -29,3 +31,5 @@ RUNNER: Final[web.AppKey[FusionRunner]] = web.AppKey("runner")
 OUTBOX: Final[web.AppKey[OutboxWorker]] = web.AppKey("outbox")
 LISTENERS: Final[web.AppKey[Listeners]] = web.AppKey("listeners")
 ACCOUNTS: Final[web.AppKey[Accounts]] = web.AppKey("accounts")
+AUDIT: Final[web.AppKey[AuditLog]] = web.AppKey("audit")
+SUSPENSIONS: Final[web.AppKey[Suspensions]] = web.AppKey("suspensions")

@@ -19,6 +19,8 @@ SIGNED: Final = "signed"
 
 _READ: Final = frozenset({"operator", "supervisor", "technician", "auditor", "administrator"})
 _DECIDE: Final = frozenset({"operator", "supervisor"})
+_STOP: Final = frozenset({"operator", "supervisor", "technician", "administrator"})
+_RESUME: Final = frozenset({"supervisor", "administrator"})
 _ADMINISTER: Final = frozenset({"administrator"})
 _TECHNICIAN: Final = frozenset({"technician", "administrator"})
 
@@ -49,6 +51,9 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/api/v1/incidents.geojson"): _READ,
     ("GET", "/api/v1/incidents/{id}"): _READ,
     ("POST", "/api/v1/incidents/{id}/decisions"): _DECIDE,
+    ("GET", "/api/v1/suspensions"): _READ,
+    ("POST", "/api/v1/suspensions"): _STOP,
+    ("DELETE", "/api/v1/suspensions/{name}"): _RESUME,
     ("GET", "/api/v1/people"): _ADMINISTER,
     ("POST", "/api/v1/people"): _ADMINISTER,
     ("DELETE", "/api/v1/people/{name}"): _ADMINISTER,

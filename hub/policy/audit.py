@@ -8,9 +8,11 @@ only grew since.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -28,6 +30,7 @@ from hub.store.engine import reading, write
 Kind = Literal[
     "start", "stop", "decision", "refusal", "configuration", "person", "sensor", "read", "suspension", "erasure"
 ]
+Beside = Callable[[AsyncConnection], Awaitable[object]]
 SALT_BYTES: Final = 16
 _FRONTIER_ROW: Final = 1
 
@@ -99,8 +102,12 @@ class AuditLog:
         self._key = key
         self._lock = asyncio.Lock()
 
-    async def append(self, *records: Record) -> int:
-        """Keep `records`; returns the size of the log behind them."""
+    def pseudonym(self, person: str) -> str:
+        """How a person is named in the log: the same each time, and told to nobody who has not the hub's key."""
+        return "p-" + hmac.new(self._key.private_bytes_raw(), person.encode(), hashlib.sha256).hexdigest()[:12]
+
+    async def append(self, *records: Record, beside: Beside | None = None) -> int:
+        """Keep `records`; returns the size of the log behind them. `beside` is written in the same transaction."""
         salted = [(record, secrets.token_bytes(SALT_BYTES), _encoder.encode(record)) for record in records]
 
         async def work(connection: AsyncConnection) -> int:
@@ -111,13 +118,16 @@ class AuditLog:
                 row = {"sequence": frontier.size, "at_us": record.at_us, "kind": record.kind}
                 rows.append({**row, "salt": salt, "record": body, "leaf": leaf})
                 frontier.append(leaf)
-            await connection.execute(insert(AUDIT), rows)
+            if rows:
+                await connection.execute(insert(AUDIT), rows)
             values = {"size": frontier.size, "roots": b"".join(frontier.roots)}
             changed = await connection.execute(
                 update(AUDIT_FRONTIER).where(AUDIT_FRONTIER.c.id == _FRONTIER_ROW).values(**values)
             )
             if changed.rowcount == 0:
                 await connection.execute(insert(AUDIT_FRONTIER).values(id=_FRONTIER_ROW, **values))
+            if beside is not None:
+                await beside(connection)
             return frontier.size
 
         async with self._lock:

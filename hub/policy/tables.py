@@ -39,3 +39,12 @@ AUDIT_HEAD: Final = Table(
     Column("public_key", LargeBinary(32), nullable=False),
     Column("signature", LargeBinary(64), nullable=False),
 )
+
+SUSPENSION: Final = Table(
+    "suspension",
+    METADATA,
+    Column("name", String(80), primary_key=True),
+    Column("person", String(200), nullable=False),
+    Column("reason", String(2000), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+)

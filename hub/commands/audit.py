@@ -1,0 +1,141 @@
+"""`tocsin audit`: check the audit log without the hub, export it, prove one record."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from hub.policy.audit import Head, Leaf
+
+app = typer.Typer(no_args_is_help=True, help="Check, export and prove the audit log.")
+
+DataOption = Annotated[Path, typer.Option("--data-dir", help="The hub's data.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+
+
+async def _read(data_dir: Path) -> tuple[list[Leaf], list[Head]]:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from hub.policy.audit import AuditLog
+    from hub.store import open_engine
+
+    engine = open_engine(f"sqlite+aiosqlite:///{data_dir / 'state.sqlite'}")
+    audit = AuditLog(engine, Ed25519PrivateKey.generate())  # reading needs no key, and verifying must not have one
+    try:
+        leaves: list[Leaf] = []
+        while page := await audit.leaves(leaves[-1].sequence if leaves else -1, 50_000):
+            leaves += page
+        return leaves, await audit.heads()
+    finally:
+        await engine.dispose()
+
+
+def _load(source: Path) -> tuple[list[Leaf], list[Head]]:
+    """From a hub's data folder, or from an exported file."""
+    import msgspec
+    from sqlalchemy.exc import DatabaseError
+
+    from hub.policy.audit import Head, Leaf
+
+    try:
+        if source.is_dir() and (source / "state.sqlite").exists():
+            return asyncio.run(_read(source))
+        leaves, heads = [], []
+        with source.open("rb") as file:
+            for line in file:
+                row = msgspec.json.decode(line)
+                if "leaf" in row:
+                    leaves.append(msgspec.convert(row, Leaf, strict=False))
+                else:
+                    heads.append(msgspec.convert(row, Head, strict=False))
+        return leaves, heads
+    except (OSError, msgspec.MsgspecError, DatabaseError) as error:
+        typer.echo(f"{source} is neither a hub's data nor an exported audit log: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command(
+    epilog="Example: tocsin audit verify tocsin-data   |   tocsin audit verify audit.jsonl --head-file kept.json"
+)
+def verify(
+    source: Annotated[Path, typer.Argument(help="The hub's data folder, or a file that `export` wrote.")],
+    key: Annotated[str, typer.Option(help="The hub's public key, base64, as it was published.")] = "",
+    head_file: Annotated[Path | None, typer.Option(help="A signed head that was kept elsewhere (JSON).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check every record and every signed head; exit 1 where anything was changed, cut, put in or rolled back."""
+    import msgspec
+
+    from hub.policy.audit import Head
+    from hub.policy.verify import verify as walk
+
+    leaves, heads = _load(source)
+    try:
+        if head_file is not None:
+            heads = [*heads, msgspec.json.decode(head_file.read_bytes(), type=Head)]
+        trusted = base64.b64decode(key, validate=True) if key else None
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
+        typer.echo(f"The key or the head can't be read: {error}", err=True)
+        raise typer.Exit(2) from None
+    verdict = walk(leaves, heads, trusted)
+    if as_json:
+        answer = {"sound": verdict.sound, "size": verdict.size, "erased": verdict.erased, "heads": verdict.heads}
+        typer.echo(json.dumps({**answer, "root": verdict.root.hex(), "faults": list(verdict.faults)}))
+    else:
+        word = "Sound" if verdict.sound else "NOT SOUND"
+        typer.echo(f"{word}: {verdict.size} records ({verdict.erased} erased), {verdict.heads} signed heads")
+        typer.echo(f"root {verdict.root.hex()}")
+        for fault in verdict.faults:
+            typer.echo(f"  {fault}")
+    raise typer.Exit(0 if verdict.sound else 1)
+
+
+def _lines(leaves: list[Leaf], heads: list[Head]) -> Iterator[bytes]:
+    import msgspec
+
+    for row in (*leaves, *heads):
+        yield msgspec.json.encode(row) + b"\n"
+
+
+@app.command(epilog="Example: tocsin audit export --data-dir tocsin-data --out audit.jsonl")
+def export(
+    out: Annotated[Path, typer.Option(help="The file to write, one JSON object a line.")],
+    data_dir: DataOption = Path("tocsin-data"),
+) -> None:
+    """Write the whole log to a file that `verify` checks on any machine."""
+    leaves, heads = _load(data_dir)
+    with out.open("wb") as file:
+        file.writelines(_lines(leaves, heads))
+    typer.echo(f"{len(leaves)} records and {len(heads)} signed heads in {out}")
+
+
+@app.command(epilog="Example: tocsin audit proof 17 --data-dir tocsin-data")
+def proof(
+    sequence: Annotated[int, typer.Argument(help="The record's number.", min=0)],
+    data_dir: DataOption = Path("tocsin-data"),
+) -> None:
+    """Prove that one record is in the log: the record, its path, and the newest signed head over it (JSON)."""
+    import msgspec
+
+    from hub.policy.merkle import inclusion_proof
+
+    leaves, heads = _load(data_dir)
+    covering = [head for head in heads if head.size > sequence]
+    if sequence >= len(leaves) or not covering:
+        typer.echo(f"Record {sequence} is not under a signed head (records 0 to {len(leaves) - 1}).", err=True)
+        raise typer.Exit(1)
+    head = covering[-1]
+    path = inclusion_proof(sequence, [leaf.leaf for leaf in leaves[: head.size]])
+    answer: dict[str, Any] = {
+        "leaf": msgspec.to_builtins(leaves[sequence]),
+        "path": [step.hex() for step in path],
+        "head": msgspec.to_builtins(head),
+    }
+    typer.echo(json.dumps(answer))

@@ -1,0 +1,144 @@
+"""Writes into the audit log what people and the clock did to incidents: it follows the store's numbered changes.
+
+The record and the place that was reached are one transaction: after kill -9 nothing is missing and nothing is twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+import structlog
+from aiohttp import web
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.keys import AUDIT, CONFIG, ENGINE, GATE, STORE, SUSPENSIONS
+from hub.policy.audit import AuditLog, Record, load_audit_key
+from hub.policy.gate import Gate
+from hub.policy.mode import config_hash
+from hub.policy.suspension import Suspensions
+from hub.store import Change, Store, StoreBusy
+from hub.store.changes import committed_position
+from hub.store.engine import reading
+from hub.store.tables import COUNTER, DECISION
+
+CONSUMER: Final = "audit"
+PAGE: Final = 500
+HEAD_EVERY_S: Final = 86_400.0
+"""A signed head a day at least (rule O-08), and one at each start."""
+REFUSALS_EVERY_S: Final = 60.0
+RETRY_S: Final = 2.0
+_COUNTER: Final = f"consumer:{CONSUMER}"
+
+log = structlog.get_logger()
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
+
+
+async def records_of(store: Store, changes: Sequence[Change], pseudonym: Callable[[str], str]) -> list[Record]:
+    """The audit records of `changes`; fusion's own revisions are in the event log and not here."""
+    decided = [change.reference for change in changes if change.kind == "decision"]
+    async with reading(store.engine) as connection:
+        rows = await connection.execute(select(DECISION).where(DECISION.c.sequence.in_(decided)))
+        decisions = {row.sequence: row for row in rows}
+    records = []
+    for change in changes:
+        if change.kind == "decision" and (row := decisions.get(change.reference)) is not None:
+            values: dict[str, str | int | float | bool] = {"revision": row.revision, "state": row.state}
+            values["action"] = row.action
+            records.append(
+                Record(row.at_us, "decision", pseudonym(row.person), f"incident {change.id}", row.reason, values)
+            )
+        elif change.kind in {"expired", "escalated", "outcome"}:
+            values = {"change": change.kind, "reference": change.reference}
+            records.append(Record(change.at_us, "decision", "hub", f"incident {change.id}", "", values))
+    return records
+
+
+class AuditFollower:
+    """One reader of the store's changes, one writer of the audit log."""
+
+    def __init__(self, store: Store, audit: AuditLog, gate: Gate) -> None:
+        self._store = store
+        self._audit = audit
+        self._gate = gate
+        self._told: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        position = await committed_position(self._store.engine, CONSUMER)
+        head_at = refusals_at = time.monotonic()
+        while True:
+            try:
+                heard = self._store.bell.count
+                position = await self._catch_up(position)
+                if time.monotonic() - refusals_at >= REFUSALS_EVERY_S:
+                    await self.tell_refusals()
+                    refusals_at = time.monotonic()
+                if time.monotonic() - head_at >= HEAD_EVERY_S:
+                    await self._audit.sign_head(_now_us())
+                    head_at = time.monotonic()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._store.bell.wait(heard), REFUSALS_EVERY_S)
+            except (OSError, StoreBusy):
+                log.exception("audit_waits", position=position)
+                await asyncio.sleep(RETRY_S)
+
+    async def _catch_up(self, position: int) -> int:
+        while changes := await self._store.changes(position, PAGE):
+            position = changes[-1].sequence
+            reached = position
+
+            async def commit(connection: AsyncConnection, reached: int = reached) -> None:
+                known = update(COUNTER).where(COUNTER.c.name == _COUNTER).values(value=reached)
+                if (await connection.execute(known)).rowcount == 0:
+                    await connection.execute(insert(COUNTER).values(name=_COUNTER, value=reached))
+
+            await self._audit.append(*await records_of(self._store, changes, self._audit.pseudonym), beside=commit)
+        return position
+
+    async def tell_refusals(self) -> None:
+        """How many messages the gate refused since the last time, by code: one record a code."""
+        counts = dict(self._gate.refused)
+        now_us = _now_us()
+        records = [
+            Record(now_us, "refusal", "gate", code, "", {"count": count - self._told.get(code, 0)})
+            for code, count in counts.items()
+            if count > self._told.get(code, 0)
+        ]
+        if records:
+            await self._audit.append(*records)
+        self._told = counts
+
+
+async def audit_context(app: web.Application) -> AsyncIterator[None]:
+    """The audit log and the stop, for as long as the application runs; start and stop are records too."""
+    config = app[CONFIG]
+    key = await asyncio.to_thread(load_audit_key, config.data_dir / "audit.key")
+    audit = AuditLog(app[ENGINE], key)
+    app[AUDIT] = audit
+    app[SUSPENSIONS] = Suspensions(app[ENGINE], audit, app[GATE])
+    await app[SUSPENSIONS].load()
+    assessment = app[GATE].assessment(_now_us())
+    values: dict[str, str | int | float | bool] = {
+        "profile": config.policy.profile,
+        "mode": assessment.mode,
+        "policy": config_hash(config.policy),
+        "classes": ",".join(sorted(assessment.classes)),
+    }
+    await audit.append(Record(_now_us(), "start", "hub", config.site.name, "", values))
+    await audit.sign_head(_now_us())
+    follower = AuditFollower(app[STORE], audit, app[GATE])
+    task = asyncio.create_task(follower.run(), name="audit")
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await follower.tell_refusals()
+    await audit.append(Record(_now_us(), "stop", "hub", config.site.name))
