@@ -18,6 +18,8 @@ _RIM_PX: Final = 3
 _LIGHT: Final = 0.6
 """Correlation of the gradients above which a patch is the same ground in another light."""
 _HOLE: Final = 1.15
+_NOISE: Final = 12.0
+"""Sobel gradient of camera noise of two grey levels at mid grey."""
 
 
 def gradients(log: Field) -> tuple[Field, Field]:
@@ -26,14 +28,23 @@ def gradients(log: Field) -> tuple[Field, Field]:
     return np.asarray(across, np.float32), np.asarray(down, np.float32)
 
 
+def _directions(log: Field) -> Field:
+    pair = np.stack(gradients(log))
+    return np.asarray(pair / (np.hypot(pair[0], pair[1]) + _NOISE), np.float32)
+
+
 def strength(log: Field) -> Field:
     """Length of the gradient of `log` float32[h, w]."""
     return np.asarray(cv2.magnitude(*gradients(log)), np.float32)
 
 
 def correlation(one: Field, other: Field) -> float:
-    """Correlation, -1 to 1, of the gradients of two pictures float32[h, w] on the logarithmic scale."""
-    a, b = np.stack(gradients(one)), np.stack(gradients(other))
+    """Correlation, -1 to 1, of the directions of the gradients of two pictures float32[h, w] on the logarithmic scale.
+
+    Each gradient counts by at most one, so that the one strong edge of a shadow does not outweigh the ground it lies
+    on.
+    """
+    a, b = _directions(one), _directions(other)
     scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / scale if scale > 0 else 1.0
 

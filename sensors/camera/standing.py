@@ -81,7 +81,8 @@ class Standing:
         `grey` uint8[h, w], `background` float32[h, w] on the scene's logarithmic scale, `foreground` uint8[h/2, w/2].
         """
         for track in tracks:
-            if now_s - track.still_since_s < 0.5:
+            # What never went anywhere brought nothing: the thing itself, and foliage.
+            if now_s - track.still_since_s < 0.5 and track.came(aspect) > 0.4 * track.size(aspect):
                 self._movers.append((now_s, track.blob, track.came(aspect), track.size(aspect)))
         while self._movers and now_s - self._movers[0][0] > _RIPE_S + _MEMORY_S:
             self._movers.popleft()

@@ -28,7 +28,7 @@ _PATH: Final = 64
 @dataclass(slots=True, eq=False)
 class Track:
     """One thing on its way; coordinates are normalised, `path` holds (seconds, foot x, foot y), `centres`
-    the same of the middle."""
+    the same of the middle, `slender` is its usual height over width in pixels."""
 
     number: int
     blob: Blob
@@ -43,6 +43,7 @@ class Track:
     still_at: tuple[float, float] = (0.0, 0.0)
     travelled: float = 0.0
     farthest: float = 0.0
+    slender: float = 0.0
 
     @property
     def age_s(self) -> float:
@@ -111,7 +112,7 @@ class Tracker:
         self.tracks = [track for track in self.tracks if not self._gone(track, now_s, dt_s)]
         for index, blob in enumerate(blobs):
             if index not in taken:
-                self._begin(blob, now_s)
+                self._begin(blob, now_s, aspect)
         return [track for track in self.tracks if track.seen_s == now_s]
 
     def _predict(self, track: Track, dt_s: float) -> tuple[float, float]:
@@ -153,15 +154,17 @@ class Tracker:
         track.travelled += math.hypot(here[0] - before[0], (here[1] - before[1]) * aspect)
         track.farthest = max(track.farthest, track.moved(aspect))
         track.path.append((now_s, *here))
+        track.slender += 0.15 * (blob.h * aspect / max(blob.w, 1e-6) - track.slender)
         track.centres.append((now_s, x, y))
         del track.path[:-_PATH], track.centres[:-_PATH]
         drift = math.hypot(here[0] - track.still_at[0], (here[1] - track.still_at[1]) * aspect)
         if drift > max(0.012, 0.15 * track.size(aspect)):
             track.still_since_s, track.still_at = now_s, here
 
-    def _begin(self, blob: Blob, now_s: float) -> None:
+    def _begin(self, blob: Blob, now_s: float, aspect: float) -> None:
         self._next += 1
         track = Track(self._next, blob, now_s, now_s, _kalman(blob))
+        track.slender = blob.h * aspect / max(blob.w, 1e-6)
         track.origin = track.still_at = blob.foot
         track.still_since_s = now_s
         track.path.append((now_s, *blob.foot))

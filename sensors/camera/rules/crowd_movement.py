@@ -6,7 +6,7 @@ zone is learnt over minutes, and only a sudden rise over it in many separate pla
 
 from __future__ import annotations
 
-import math
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,10 +22,11 @@ _MOVING: Final = 0.02
 _GRID: Final = (8, 6)
 _LEAST_CELLS: Final = 5
 """Cells of an 8 x 6 grid over the picture with movement: one runner, or one car, is not a crowd."""
-_FAST: Final = 0.10
+_FAST: Final = 0.07
 _RISE: Final = 2.2
 _SUSTAINED_S: Final = 0.8
-_USUAL_TAU_S: Final = 60.0
+_USUAL_LOOKS: Final = 300
+"""A minute of looks with movement: their median is the usual speed, which a sudden rush does not shift."""
 _LEARN_S: Final = 4.0
 _QUIET_S: Final = 15.0
 
@@ -71,7 +72,7 @@ class CrowdMovement:
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
         self._mask = ZoneMask(zone)
-        self._usual = 0.0
+        self._speeds: deque[float] = deque(maxlen=_USUAL_LOOKS)
         self._watched_s = 0.0
         self._since_s: float | None = None
         self._said_s = -1e9
@@ -90,10 +91,9 @@ class CrowdMovement:
         score = self._score(stir)
         if score == 0.0:
             self._since_s = None
+            self._watched_s += dt_s
             if stir.cells:
-                self._watched_s += dt_s
-                share = max(1.0 - math.exp(-dt_s / _USUAL_TAU_S), dt_s / max(self._watched_s, dt_s))
-                self._usual += share * (stir.speed - self._usual)
+                self._speeds.append(stir.speed)
             return []
         self._since_s = self._since_s if self._since_s is not None else moment.now_s
         lasted_s = moment.now_s - self._since_s
@@ -105,7 +105,8 @@ class CrowdMovement:
     def _score(self, stir: Stir) -> float:
         if self._watched_s < _LEARN_S or stir.cells < _LEAST_CELLS:
             return 0.0
-        rise = stir.speed / max(self._usual, _MOVING)
+        usual = float(np.median(self._speeds)) if self._speeds else 0.0
+        rise = stir.speed / max(usual, _MOVING)
         if stir.speed < _FAST or rise < _RISE:
             return 0.0
         # One stream one way is traffic or a procession; a scattering crowd goes many ways, or away from a middle.

@@ -106,5 +106,4 @@ class WrongWay:
 
 def _on_foot(track: Track, speed: float, aspect: float) -> bool:
     """Upright and slower than 1.5 of its heights a second: a walker makes 0.8, a runner 2, a slow car 1 but is wide."""
-    height, width = track.blob.h * aspect, track.blob.w
-    return height > 1.6 * width and speed < 1.5 * height
+    return track.slender > 1.6 and speed < 1.5 * max(track.blob.h * aspect, track.slender * track.blob.w)
