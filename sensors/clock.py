@@ -65,7 +65,7 @@ def parse_chrony(line: str) -> SystemClock | None:
 
 async def read_system_clock() -> SystemClock:
     """Ask chrony, then the kernel; where neither knows, the clock counts as undisciplined."""
-    program = shutil.which("chronyc")
+    program = await asyncio.to_thread(shutil.which, "chronyc")
     if program is not None:
         process = await asyncio.create_subprocess_exec(
             program, "-c", "tracking", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
@@ -79,7 +79,7 @@ async def read_system_clock() -> SystemClock:
             state = parse_chrony(output.decode("utf-8", "replace"))
             if state is not None:
                 return state
-    return _read_kernel()
+    return await asyncio.to_thread(_read_kernel)
 
 
 def _read_kernel() -> SystemClock:

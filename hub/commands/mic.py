@@ -17,6 +17,7 @@ import typer
 if TYPE_CHECKING:
     from sensors.identity import Identity
     from sensors.microphone.levels import Calibration
+    from sensors.microphone.loudness import LevelHistory
     from sensors.microphone.sources import Source
     from sensors.microphone.station import MicrophoneStation
 
@@ -37,6 +38,7 @@ EXAMPLES = """Examples:
   tocsin mic --calibrate --device 2 --state ~/mic-3      with a 94 dB, 1 kHz calibrator on the microphone
 """
 DEFAULT_SENSOR = "mic"
+HISTORY_FILE = "levels.json"
 
 
 def _fail(code: str, detail: str) -> typer.Exit:
@@ -195,7 +197,13 @@ def _calibration(folder: Path | None) -> Calibration:
 
 
 def _station(
-    sensor: str, source: Source, calibration: Calibration, model: str, period: float, exercise: bool
+    sensor: str,
+    source: Source,
+    calibration: Calibration,
+    model: str,
+    period: float,
+    exercise: bool,
+    history: LevelHistory | None = None,
 ) -> MicrophoneStation:
     from models.registry import ModelRefused
     from models.runtime import AcousticModel
@@ -206,8 +214,9 @@ def _station(
         loaded = None if model == "none" else AcousticModel.load(model or None)
     except ModelRefused as error:
         raise _fail(error.code, str(error)) from None
-    settings = HearingSettings(calibration=calibration, period_s=period)
-    return MicrophoneStation(sensor, source, settings, model=loaded, exercise=exercise)
+    thresholds = loaded.thresholds if loaded else {}
+    settings = HearingSettings(calibration=calibration, period_s=period, thresholds=thresholds)
+    return MicrophoneStation(sensor, source, settings, model=loaded, history=history, exercise=exercise)
 
 
 async def _listen(
@@ -236,20 +245,49 @@ async def _listen(
     address = hub or key.hub
     if not address:
         raise _fail("hub_missing", f"{identity} was not enrolled at a hub: give its address with --hub.")
-    station = _station(key.sensor, source, calibration, model, period, exercise)
-    spool = Spool(_state(state) / f"{key.sensor}.spool")
+    folder = _state(state)
+    history = _history(folder)
+    station = _station(key.sensor, source, calibration, model, period, exercise, history)
+    spool = Spool(folder / f"{key.sensor}.spool")
     try:
         uplink = Uplink(address, key, spool)
     except ValueError as error:
         raise _fail("hub_unusable", str(error)) from None
     typer.echo(f"{key.sensor} hears {source.name} and tells {address}; Ctrl-C stops.", err=True)
     agent = Agent(key.sensor, station, spool, uplink, exercise=exercise)
+    keeping = asyncio.create_task(_keep(history, folder))
     try:
         await agent.run()
     except asyncio.CancelledError:
         typer.echo("Stopped.", err=True)
     finally:
+        keeping.cancel()
         await agent.aclose()
+        await asyncio.to_thread(_save, history, folder)
+
+
+def _history(folder: Path) -> LevelHistory:
+    from sensors.microphone.loudness import LevelHistory, LoudnessError
+
+    try:
+        return LevelHistory.load(folder / HISTORY_FILE)
+    except LoudnessError as error:
+        raise _fail(error.code, error.detail) from None
+
+
+async def _keep(history: LevelHistory, folder: Path) -> None:
+    from sensors.microphone.loudness import SAVE_EVERY_S
+
+    while True:
+        await asyncio.sleep(SAVE_EVERY_S)
+        await asyncio.to_thread(_save, history, folder)
+
+
+def _save(history: LevelHistory, folder: Path) -> None:
+    try:
+        history.save(folder / HISTORY_FILE)
+    except OSError as error:
+        typer.echo(f"The level history can't be saved in {folder}: {error.strerror} [history_unsaved]", err=True)
 
 
 def _identity(path: Path) -> Identity:

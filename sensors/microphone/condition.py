@@ -62,7 +62,8 @@ class ConditionWatch:
         if not count:
             return samples
         seconds = count / rate_hz
-        square = float(samples.dot(samples))
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = float(samples.dot(samples))
         if not math.isfinite(square):
             self._broken_s = -seconds
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)

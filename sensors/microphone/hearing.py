@@ -15,9 +15,11 @@ import soxr
 from numpy.typing import NDArray
 
 from sensors.microphone.buffer import SoundBuffer
-from sensors.microphone.levels import Calibration, LevelMeter, Levels
+from sensors.microphone.levels import FLOOR_DB, Calibration, LevelMeter, Levels
+from sensors.microphone.loudness import LevelHistory, Loud
 from sensors.microphone.picker import Pick, Picker, PickerSettings
 from sensors.microphone.sources import SoundBlock
+from sensors.microphone.sustained import DEFAULT_THRESHOLD, Lasting, LevelGate, SustainedSound
 from sensors.microphone.weighting import c_peak
 
 Samples = NDArray[np.float32]
@@ -28,6 +30,12 @@ PIECE_S: Final = 0.5
 """Blocks are analysed in pieces of at most this, so that the 2 s buffer always holds the window of a pick."""
 SHARED_S: Final = 0.05
 """Picks closer than this are scored on one window."""
+EXPLAINED_S: Final = 2.0
+"""A loud second so soon after a sound whose class is known is no unknown one."""
+HOP_S: Final = 0.5
+"""Windows for lasting sounds begin this far apart while the level stands out."""
+WATCHED: Final = 0.1
+"""Evidence above which a lasting sound is followed although the level no longer stands out."""
 MAX_PICKS_PER_S: Final = 40
 """What one sensor may tell in a second: a jackhammer must not fill the uplink. The rest is counted."""
 
@@ -52,6 +60,8 @@ class HearingSettings:
 
     `report_floor`: picks whose score is below are not told; lower tells fusion more and costs bandwidth. `after_s`:
     sound waited for after a pick before it is scored: longer scores better and tells later. `period_s`: of the levels.
+    `thresholds` of lasting sounds by label: larger is surer. `always_look`: the model sees every half second, however
+    quiet it is; only to measure what the gate saves.
     """
 
     calibration: Calibration = field(default_factory=Calibration)
@@ -59,6 +69,8 @@ class HearingSettings:
     period_s: float = 60.0
     report_floor: float = 0.05
     after_s: float = 0.45
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    always_look: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +92,38 @@ class Heard:
 
     impulses: tuple[Impulse, ...] = ()
     levels: tuple[Levels, ...] = ()
+    lasting: tuple[Lasting, ...] = ()
+    loud: tuple[Loud, ...] = ()
 
 
 class Hearing:
-    """Analyses one microphone's stream, block by block; a gap or another rate starts it afresh."""
+    """Analyses one microphone's stream, block by block; a gap or another rate starts it afresh.
 
-    def __init__(self, settings: HearingSettings | None = None, model: Scorer | None = None) -> None:
+    `history`: what levels are usual here; without one nothing is told to be loud.
+    """
+
+    def __init__(
+        self,
+        settings: HearingSettings | None = None,
+        model: Scorer | None = None,
+        history: LevelHistory | None = None,
+    ) -> None:
         self.settings = settings or HearingSettings()
         self.model = model
+        self.history = history
+        self._sustained = [
+            SustainedSound(label, self.settings.thresholds.get(label, DEFAULT_THRESHOLD))
+            for label in (model.labels if model else ())
+            if label not in IMPULSIVE
+        ]
+        self._gate = LevelGate()
+        self._lasting: list[Lasting] = []
+        self._loud: list[Loud] = []
+        self._explained_us = 0
         self.dropped_picks = 0
         self.windows_scored = 0
         self._rate_hz = 0
-        self._budget = float(MAX_PICKS_PER_S)
-        self._overloaded_s = 0.0
+        self._overloaded_until = -1.0
         self._levels: list[Levels] = []
         self._impulses: list[Impulse] = []
 
@@ -126,7 +157,7 @@ class Hearing:
     @property
     def overloaded(self) -> bool:
         """True for a minute after picks had to be dropped."""
-        return self._overloaded_s > 0.0
+        return bool(self._rate_hz) and self._buffer.end / self._rate_hz < self._overloaded_until
 
     @property
     def laf_db(self) -> float | None:
@@ -134,8 +165,8 @@ class Hearing:
         return self._meter.laf if self._rate_hz else None
 
     def _told(self) -> Heard:
-        heard = Heard(tuple(self._impulses), tuple(self._levels))
-        self._impulses, self._levels = [], []
+        heard = Heard(tuple(self._impulses), tuple(self._levels), tuple(self._lasting), tuple(self._loud))
+        self._impulses, self._levels, self._lasting, self._loud = [], [], [], []
         return heard
 
     def _open(self, rate: int) -> None:
@@ -149,18 +180,22 @@ class Hearing:
         self._waiting: list[Pick] = []
         self._scored_at = -1e9
         self._scores: Mapping[str, float] = {}
+        self._overloaded_until = -1.0
+        self._second = self._told_in_second = 0
+        self._next_look_s = HOP_S
+        self._next_second_s = 1.0
 
     def _take(self, samples: Samples, start_us: int, sigma_us: int, gap: bool) -> None:
         self._buffer.append(samples, start_us, sigma_us)
         picks = self._picker.feed(samples)
         eventful = self._picker.gate_open
         self._levels += self._meter.feed(samples, start_us, gap=gap, eventful=eventful)
+        heard_s = self._buffer.end / self._rate_hz
+        if heard_s >= self._next_look_s:
+            self._look(heard_s)
         if not (eventful or picks or self._waiting):
             return
         self._waiting += picks
-        self._budget = min(self._budget + samples.size / self._rate_hz * MAX_PICKS_PER_S, float(MAX_PICKS_PER_S))
-        self._overloaded_s = max(0.0, self._overloaded_s - samples.size / self._rate_hz)
-        heard_s = self._buffer.end / self._rate_hz
         while self._waiting and self._waiting[0].onset_s + self.settings.after_s <= heard_s:
             self._tell(self._waiting.pop(0))
 
@@ -169,21 +204,55 @@ class Hearing:
         for pick in [*self._waiting, *self._picker.finish()]:
             self._tell(pick)
         self._waiting = []
+        self._lasting += [told for sound in self._sustained if (told := sound.lose())]
+
+    def _look(self, heard_s: float) -> None:
+        """Lasting sounds: the model looks while the level stands out, or while there is evidence already."""
+        self._next_look_s = heard_s + HOP_S
+        end_us, _ = self._buffer.utc(self._buffer.end)
+        if self.history is not None and heard_s >= self._next_second_s:
+            self._next_second_s = heard_s + 1.0
+            loud = self.history.offer(self._meter.take_fast_max(), end_us)
+            if loud is not None and end_us - self._explained_us > EXPLAINED_S * 1e6:
+                self._loud.append(loud)
+        if self.model is None or not self._sustained:
+            return
+        if self._meter.laf <= FLOOR_DB:
+            return  # no level yet
+        stands_out = self._gate.open(self._meter.laf, HOP_S)
+        watched = any(sound.evidence > WATCHED for sound in self._sustained)
+        scores: Mapping[str, float] = {}
+        if stands_out or watched or self.settings.always_look:
+            scores = self.model.scores(self._window(self.model, heard_s))
+            self.windows_scored += 1
+        elif all(sound.evidence == 0.0 for sound in self._sustained):
+            return
+        for sound in self._sustained:
+            told = sound.offer(scores.get(sound.label, 0.0), end_us)
+            if told is not None:
+                self._lasting.append(told)
+            if sound.active:
+                self._explained_us = end_us
 
     def _tell(self, pick: Pick) -> None:
         if self.model is None:
             return
-        if self._budget < 1.0:
+        second = int(pick.onset_s)
+        if second != self._second:
+            self._second, self._told_in_second = second, 0
+        if self._told_in_second >= MAX_PICKS_PER_S:
             self.dropped_picks += 1
-            self._overloaded_s = 60.0
+            self._overloaded_until = pick.onset_s + 60.0
             return
         scores = self._score(self.model, pick.onset_s)
         told = [label for label in scores if label in IMPULSIVE and scores[label] >= self.settings.report_floor]
         if not told:
             return
-        self._budget -= 1.0
+        self._told_in_second += 1
         onset = pick.onset_s * self._rate_hz
         utc_us, clock_us = self._buffer.utc(onset)
+        if any(scores[label] >= DEFAULT_THRESHOLD for label in told):
+            self._explained_us = max(self._explained_us, utc_us)
         before, after = round(0.1 * self._rate_hz), round(0.05 * self._rate_hz)
         peak = c_peak(self._buffer.piece(int(onset) - before, before + after), self._rate_hz)
         for label in told:

@@ -146,6 +146,7 @@ class LevelMeter:
         self._falling = self._rising[::-1].copy()
         self._frames: Samples = np.zeros((HOPS, size), np.float32)
         self._powers = _powers(rate_hz, size, hop, flank)
+        self._recent_max = 0.0
         self.laf = FLOOR_DB
         """The A-weighted Fast level now, dB."""
         self._reset()
@@ -199,6 +200,11 @@ class LevelMeter:
         self._open_period(None)
         return last
 
+    def take_fast_max(self) -> float:
+        """The highest A-weighted Fast level since this was last asked, dB."""
+        highest, self._recent_max = self._recent_max, 0.0
+        return self._db(highest)
+
     def _measure(self, sound: Samples, utc_us: int) -> list[Levels]:
         closed: list[Levels] = []
         start_us = utc_us - utc_us % round(self.period_s * 1e6)
@@ -236,7 +242,9 @@ class LevelMeter:
             coarse = self._as_wave(self._weigher.weigh(self._weigher.spectrum(sound[: self._weigher.size]), "A"))
         else:
             self._fast, self._slow = fast, slow
-            self._fast_max = max(self._fast_max, *coarse, 0.0)
+            highest = max(coarse, default=0.0)
+            self._fast_max = max(self._fast_max, highest)
+            self._recent_max = max(self._recent_max, highest)
             self._slow_max = max(self._slow_max, slow)
         self._history += coarse
         self.laf = self._db(self._fast)
@@ -263,6 +271,7 @@ class LevelMeter:
         fast, self._fast = self._exponential(squares, FAST_S, self._fast)
         slow, self._slow = self._exponential(squares, SLOW_S, self._slow)
         self._fast_max = max(self._fast_max, float(fast.max()))
+        self._recent_max = max(self._recent_max, float(fast.max()))
         self._slow_max = max(self._slow_max, float(slow.max()))
         every = self._hop // self._bin
         ends: list[float] = fast[every - 1 :: every].tolist()

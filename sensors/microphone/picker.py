@@ -35,6 +35,7 @@ FRAME_S: Final = 0.001
 CHUNK_S: Final = 0.25
 HISTORY_FRAMES: Final = 48
 LOOK_AHEAD_FRAMES: Final = 24
+BEFORE_FRAMES: Final = HISTORY_FRAMES + LOOK_AHEAD_FRAMES + 24
 SHORT_FRAMES: Final = 2
 LONG_FRAMES: Final = 40
 GATE_FRAME_S: Final = 0.002
@@ -106,6 +107,7 @@ class Picker:
         self._frames = round(self._rate * CHUNK_S / self._frame)
         self._chunk = self._frames * self._frame * self._decimation
         self._sos = _highpass(self._rate, self.settings.highpass_hz)
+        self._settled = scipy.signal.sosfilt_zi(self._sos).astype(np.float32)
         step = max(1, rate // 8_000)
         lag = max(1, round(GATE_LAG_S * rate))
         length = max(1, round(GATE_FRAME_S * rate / step))
@@ -164,28 +166,31 @@ class Picker:
         if not self._held:
             return []
         self.opened += 1
-        return self._search(np.concatenate([previous, chunk]), was_open)
+        if was_open:  # the background is known; the filter and the 40 ms before need no more than this
+            before = BEFORE_FRAMES
+            previous = previous[-before * self._frame * self._decimation :]
+        else:
+            before = self._frames
+            self._noise = 0.0
+        return self._search(np.concatenate([previous, chunk]), before)
 
-    def _search(self, sound: Samples, was_open: bool) -> list[Pick]:
-        """Picks of the second half of `sound`, and of the 24 ms before it that had not enough behind them."""
+    def _search(self, sound: Samples, half: int) -> list[Pick]:
+        """Picks of `sound` after its first `half` frames, and of the 24 ms before that had not enough behind them."""
         frame, factor, settings = self._frame, self._decimation, self.settings
         # A boxcar decimates without ringing; what it folds back is harmless for an energy.
         raw: Samples = sound if factor == 1 else _boxcar(sound, factor)
         live = _transmitted(raw, frame)
         # What was before the sound is unknown: the filter starts as if it had always had the first value.
-        start = scipy.signal.sosfilt_zi(self._sos).astype(np.float32) * raw[0]
-        wave: Samples = scipy.signal.sosfilt(self._sos, raw, zi=start)[0].astype(np.float32, copy=False)
+        wave: Samples = scipy.signal.sosfilt(self._sos, raw, zi=self._settled * raw[0])[0]
         frames = wave.reshape(-1, frame)
         energy = np.einsum("ij,ij->i", frames, frames).astype(np.float64) / frame
         floor = settings.floor**2
-        half = self._frames
-        if not was_open:
-            self._noise = 0.0
+        if self._noise == 0.0:
             self._follow_noise(energy[:half][live[:half]], floor)
         self._follow_noise(energy[half:][live[half:]], floor)
         total = np.concatenate([[0.0], np.cumsum(np.where(live, energy, 0.0))])
         count = np.concatenate([[0], np.cumsum(live)])
-        at = np.arange(half - LOOK_AHEAD_FRAMES, 2 * half - LOOK_AHEAD_FRAMES)
+        at = np.arange(half - LOOK_AHEAD_FRAMES, energy.size - LOOK_AHEAD_FRAMES)
         short = (energy[at] + energy[at + 1]) / SHORT_FRAMES
         known = count[at - SHORT_FRAMES] - count[at - SHORT_FRAMES - LONG_FRAMES]
         long = (total[at - SHORT_FRAMES] - total[at - SHORT_FRAMES - LONG_FRAMES]) / np.maximum(known, 1)
@@ -196,7 +201,7 @@ class Picker:
         whole = count[at + 2] - count[at - 3] == 5
         hits = np.flatnonzero(wanted & loud & whole & (known >= LONG_FRAMES // 4))
         picks: list[Pick] = []
-        offset = (self._seen - 2) * half * frame  # working sample index of wave[0]
+        offset = ((self._seen - 1) * self._frames - half) * frame  # working sample index of wave[0]
         dead = round(settings.dead_time_s * self._rate)
         for hit in hits:
             trigger = int(at[hit]) * frame

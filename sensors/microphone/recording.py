@@ -17,6 +17,8 @@ from sensors.microphone.sources import BLOCK_S, SoundBlock, SourceError, SourceS
 
 STALL_S: Final = 30.0
 """A decoder that delivers nothing for this long is given up."""
+_IMPORT_PATH: Final = str(Path(__file__).resolve().parents[2])
+"""Where this package is, for the child."""
 FILE_SIGMA_US: Final = 1_000
 """What the start time of a recording is taken to be good to, unless told otherwise."""
 
@@ -58,7 +60,7 @@ class RecordingSource:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": _import_path()},
+            env={**os.environ, "PYTHONPATH": _IMPORT_PATH},
         )
         try:
             assert child.stdout is not None
@@ -109,8 +111,3 @@ async def _in_time(reading: Coroutine[None, None, bytes], path: Path) -> bytes:
         return await asyncio.wait_for(reading, STALL_S)
     except TimeoutError:
         raise SourceError("file_stalled", f"{path}: nothing could be read for {STALL_S:.0f} s.") from None
-
-
-def _import_path() -> str:
-    """Where this package is, for the child."""
-    return str(Path(__file__).resolve().parents[2])

@@ -1,11 +1,10 @@
-"""A microphone as the agent runs it: a source, the analysis in a thread, messages of the wire contract."""
+"""A microphone as the agent runs it: a source, the analysis, messages of the wire contract."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from uuid import UUID
@@ -17,13 +16,11 @@ from sensors.agent import Send, StationHealth
 from sensors.microphone.condition import Condition, ConditionWatch
 from sensors.microphone.hearing import Heard, Hearing, HearingSettings, Impulse, Scorer
 from sensors.microphone.levels import Levels
+from sensors.microphone.loudness import HISTORY_NAME, LevelHistory
 from sensors.microphone.sources import SoundBlock, Source, SourceError
 from sensors.protocol import SOUND_EVENTS, Detection, SoundLevel
 
 _log = structlog.get_logger(__name__)
-
-# One thread analyses for all stations of a process: a model may be shared, and a second of sound costs about 2 ms.
-_ANALYSIS = ThreadPoolExecutor(1, thread_name_prefix="hearing")
 
 
 def _now_us() -> int:
@@ -33,8 +30,9 @@ def _now_us() -> int:
 class MicrophoneStation:
     """Hears one source and tells what it heard; sound itself never leaves the two seconds of `Hearing`.
 
-    `exercise` marks every detection as not real. Without a `model` only levels are told. `run` returns when the source
-    ends, and raises SourceError (stable `code`) when it breaks; `health` then says which code.
+    `history` is what levels are usual here. `exercise` marks every detection as not real. Without a `model` only levels
+    are told. `run` returns when the source ends, and raises SourceError (stable `code`) when it breaks; `health` then
+    says which code.
     """
 
     def __init__(
@@ -44,13 +42,14 @@ class MicrophoneStation:
         settings: HearingSettings | None = None,
         *,
         model: Scorer | None = None,
+        history: LevelHistory | None = None,
         exercise: bool = False,
         now_us: Callable[[], int] = _now_us,
         new_id: Callable[[], UUID] = uuid6.uuid7,
     ) -> None:
         self.sensor_id = sensor_id
         self.source = source
-        self._hearing = Hearing(settings, model)
+        self._hearing = Hearing(settings, model, history)
         self._model = model
         self._watch = ConditionWatch()
         self._exercise = exercise
@@ -62,7 +61,6 @@ class MicrophoneStation:
     async def run(self, send: Send) -> None:
         """Capture and analyse until cancelled or until the source ends."""
         self._failed = None
-        loop = asyncio.get_running_loop()
         fresh = True
         try:
             async with aclosing(self.source.blocks()) as blocks:  # type: ignore[type-var]
@@ -70,14 +68,15 @@ class MicrophoneStation:
                     # Whatever was heard before this run is not joined to it.
                     block, fresh = replace(given, gap=given.gap or fresh), False
                     self._sigma_us = block.clock_sigma_us
-                    heard = await loop.run_in_executor(_ANALYSIS, self._analyse, block)
-                    await self._tell(heard, send)
+                    # A quarter of a second takes some 50 µs when nothing happens: a thread would cost more than it.
+                    await self._tell(self._analyse(block), send)
+                    await asyncio.sleep(0)
         except SourceError as error:
             self._failed = Condition("lost", error.code)
             _log.warning("microphone_lost", sensor=self.sensor_id, code=error.code, detail=error.detail)
             await self._tell(self._hearing.finish(), send)
             raise
-        await self._tell(await loop.run_in_executor(_ANALYSIS, self._hearing.finish), send)
+        await self._tell(self._hearing.finish(), send)
         self._failed = Condition("lost", "source_ended")
 
     def health(self) -> StationHealth:
@@ -106,11 +105,17 @@ class MicrophoneStation:
     async def _tell(self, heard: Heard, send: Send) -> None:
         for impulse in heard.impulses:
             if impulse.event in SOUND_EVENTS:
-                await send(self._detection(impulse))
+                await send(self._impulse(impulse))
+        for lasting in heard.lasting:
+            if lasting.event in SOUND_EVENTS:
+                await send(self._detection(lasting.event, lasting.onset_us, lasting.duration_s, lasting.score))
+        for loud in heard.loud:
+            if "loud_unknown" in SOUND_EVENTS:
+                await send(self._detection("loud_unknown", loud.at_us - 1_000_000, 1.0, loud.score, loud.level_db))
         for levels in heard.levels:
             await send(self._sound_level(levels))
 
-    def _detection(self, impulse: Impulse) -> Detection:
+    def _impulse(self, impulse: Impulse) -> Detection:
         assert self._model is not None
         return Detection(
             id=self._new_id(),
@@ -124,6 +129,24 @@ class MicrophoneStation:
             model=self._model.name,
             peak_db=impulse.peak_db,
             snr_db=impulse.snr_db,
+            exercise=self._exercise,
+        )
+
+    def _detection(
+        self, event: str, onset_us: int, duration_s: float, score: float, level_db: float | None = None
+    ) -> Detection:
+        """A sound without a pick; `level_db` is the A-weighted Fast maximum, told in place of a peak."""
+        return Detection(
+            id=self._new_id(),
+            sensor=self.sensor_id,
+            sent=self._now_us(),
+            event=event,  # type: ignore[arg-type]
+            onset=onset_us,
+            duration_s=duration_s,
+            score=score,
+            clock_sigma_us=self._sigma_us,
+            model=self._model.name if self._model and level_db is None else HISTORY_NAME,
+            peak_db=level_db,
             exercise=self._exercise,
         )
 

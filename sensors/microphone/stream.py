@@ -144,7 +144,7 @@ class StreamSource:
 
     @asynccontextmanager
     async def _ffmpeg(self) -> AsyncIterator[tuple[_Reader, WaveFormat | None]]:
-        program = shutil.which("ffmpeg")
+        program = await asyncio.to_thread(shutil.which, "ffmpeg")
         if program is None:
             words = "RTSP needs the program ffmpeg: sudo apt install ffmpeg (Debian, Ubuntu)."
             raise SourceError("ffmpeg_missing", words)
