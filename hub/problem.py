@@ -16,7 +16,7 @@ TYPE_PREFIX: Final = "https://tocsin.example/problems/"
 log = structlog.get_logger()
 
 
-class Problem(Exception):  # noqa: N818 - the RFC's own word
+class Problem(Exception):
     """One refused request: HTTP status, stable code, what happened and what to do; `extra` joins the document."""
 
     def __init__(
