@@ -36,7 +36,7 @@ AUDIO_OR_IMAGE_WRITERS: Final = frozenset(
 )
 """Calls that could put an image or a sound on a disk or a speaker; none may stand in an agent."""
 
-AGENT_FOLDERS: Final = (
+AGENTS: Final = (
     "sensors/agent.py",
     "sensors/camera",
     "sensors/microphone",
