@@ -21,6 +21,7 @@ from hub.policy.audit import AuditLog, Record, load_audit_key
 from hub.policy.gate import Gate
 from hub.policy.mode import config_hash
 from hub.policy.suspension import Suspensions
+from hub.policy.walk import walk_loaded
 from hub.store import Change, Store, StoreBusy
 from hub.store.changes import committed_position
 from hub.store.engine import reading
@@ -120,6 +121,9 @@ class AuditFollower:
 async def audit_context(app: web.Application) -> AsyncIterator[None]:
     """The audit log and the stop, for as long as the application runs; start and stop are records too."""
     config = app[CONFIG]
+    routes = [resource.canonical for resource in app.router.resources()]
+    if crossings := await asyncio.to_thread(walk_loaded, routes):
+        raise RuntimeError(f"a red line is crossed, the hub does not start: {crossings[0].where} {crossings[0].what}")
     key = await asyncio.to_thread(load_audit_key, config.data_dir / "audit.key")
     audit = AuditLog(app[ENGINE], key)
     app[AUDIT] = audit
