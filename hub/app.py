@@ -29,6 +29,7 @@ from hub.registry import Registry
 from hub.runner import fusion_context
 from hub.sinks.context import influx_context, outbox_context
 from hub.sinks.outcome import add_routes as add_outcomes
+from hub.sinks.routes import add_routes as add_messages
 from hub.store import Store, migrate, open_engine
 from hub.store.context import keeping_context
 from hub.words import catalogue
@@ -82,6 +83,7 @@ def build_application(config: HubConfig) -> web.Application:
         access_routes.add_routes,
         add_ingest,
         add_outcomes,
+        add_messages,
         lambda app: add_console(app, tiles_url=config.map.tiles_url),
         status.add_routes,
         sensors.add_routes,
