@@ -13,7 +13,7 @@ import numpy as np
 
 from sensors.camera.frames import Field, Image
 from sensors.camera.lines import alignment
-from sensors.camera.scene import View
+from sensors.camera.scene import View, log_brightness
 
 Sight = Literal["ok", "covered", "moved", "defocused", "dark", "frozen"]
 
@@ -30,6 +30,7 @@ _COVERED_CELLS: Final = 0.3
 _BLURRED_CELLS: Final = 0.8
 _ALIGNED: Final = 0.2
 """Correlation of the lines now with those of the background: a full street keeps 0.4, another view has 0.1."""
+_SHADES: Final = 0.6
 _LEARN_S: Final = 4.0
 _TAU_S: Final = 120.0
 
@@ -79,10 +80,10 @@ class Watch:
         share = float(lost.sum()) / max(1, int(had.sum()))
         busy = cv2.resize(view.foreground, _GRID, interpolation=cv2.INTER_AREA) > 150
         if self._learnt_s >= _LEARN_S and had.sum() >= 4:
-            if share > _BLURRED_CELLS:
-                return "covered" if float(small.std()) < 12.0 else "defocused"
-            # A lorry is foreground with detail of its own; a hand or a spray is foreground without.
-            if share > _COVERED_CELLS and float((lost & busy).sum()) > 0.5 * lost.sum():
+            if share > _BLURRED_CELLS and _same_shades(grey, view.background):
+                return "defocused"
+            # A lorry that stops before the camera has detail of its own; a hand or a spray has none.
+            if share > _COVERED_CELLS:
                 return "covered"
             if alignment(grey, view.background) < _ALIGNED:
                 return "moved"
@@ -91,6 +92,13 @@ class Watch:
         self._usual[calm] += weight * (detail - self._usual)[calm]
         self._learnt_s += dt_s
         return "ok"
+
+
+def _same_shades(grey: Image, background: Field) -> bool:
+    """True when the coarse shades are those of the background: the view is the same and only its lines are gone."""
+    now = cv2.resize(log_brightness(grey), _GRID, interpolation=cv2.INTER_AREA)
+    was = cv2.resize(background, _GRID, interpolation=cv2.INTER_AREA)
+    return float(np.corrcoef(now.ravel(), was.ravel())[0, 1]) > _SHADES if now.std() > 0 and was.std() > 0 else False
 
 
 def _detail(grey: Image) -> Field:
