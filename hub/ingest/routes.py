@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,7 +20,6 @@ from hub.ingest.signature import Nonces
 from hub.keys import GATE, LOG, REGISTRY
 from hub.log import LogFull, LogUnavailable
 from hub.problem import Problem
-from hub.words import catalogue
 
 REFUSED: Final = web.AppKey("ingest_refused", Counter[str])
 """Messages refused so far, by code: for the metrics and the public page."""
@@ -90,16 +88,10 @@ def _later(seconds: float) -> dict[str, str]:
     return {"Retry-After": str(max(1, round(seconds)))}
 
 
-async def _read_words(_app: web.Application) -> None:
-    """The sentences of refusals come from files: read them before the first request, not during it."""
-    await asyncio.to_thread(catalogue)
-
-
 def add_routes(app: web.Application, *, now_us: Callable[[], int] = lambda: time.time_ns() // 1_000) -> None:
     """Put intake and enrolment on the application; `now_us` is the hub's clock, which judges every time it is told."""
     app[CLOCK] = now_us
     app[NONCES] = Nonces()
     app[REFUSED] = Counter()
-    app.on_startup.append(_read_words)
     app.router.add_post("/api/v1/ingest", ingest)
     enrolment.add_routes(app)

@@ -7,6 +7,7 @@ a log file for replay. What a consumer has done with a message is its own matter
 
 from hub.log.embedded import EmbeddedLog, open_log
 from hub.log.interface import AppendResult, Entry, EventLog, LogFull, LogHealth, LogUnavailable, Retention
+from hub.log.keeping import keep_log
 from hub.log.reading import read_file
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "LogHealth",
     "LogUnavailable",
     "Retention",
+    "keep_log",
     "open_log",
     "read_file",
 ]

@@ -32,6 +32,7 @@ from hub.policy.gate import Gate
 from hub.problem import problems
 from hub.registry import Registry, SensorRecord
 from hub.store.engine import migrate, open_engine
+from hub.words import catalogue
 from sensors.identity import Identity, authority_of
 from sensors.protocol import AnyMessage, Detection, Heartbeat
 
@@ -165,6 +166,7 @@ async def running_hub(
     policy = PolicyConfig(profile=profile, responsible_person="A. Tester", start="2026-01-01", end="2099-01-01")  # type: ignore[arg-type]
     config = HubConfig(data_dir=folder, state_url=f"sqlite:///{folder / 'state.sqlite'}", policy=policy)
     await asyncio.to_thread(shutil.copyfile, migrated(), folder / "state.sqlite")
+    await asyncio.to_thread(catalogue)
     engine = open_engine(config.database_url)
     app = web.Application(middlewares=[problems], client_max_size=4 * 2**20)
     app[CONFIG] = config

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.log import EmbeddedLog, LogFull, LogUnavailable, Retention, read_file
+from hub.log import EmbeddedLog, LogFull, LogUnavailable, Retention, keep_log, read_file
 
 DAY_US = 86_400_000_000
 
@@ -130,6 +130,18 @@ async def test_purge_takes_what_is_old_and_behind_every_consumer(tmp_path: Path,
     assert after.accepted == 1
     assert (await log.read(0))[-1].position > positions[-1], "a position is never given twice"
     await log.aclose()
+
+
+async def test_the_log_is_purged_for_as_long_as_the_hub_runs(log, level) -> None:
+    await log.append([level()])
+    await log.commit("fusion", 10)
+    keeping = asyncio.create_task(keep_log(log, Retention(detections_s=0.1, telemetry_s=0.1), every_s=0.1))
+    for _ in range(200):
+        if not await log.read(0):
+            break
+        await asyncio.sleep(0.02)
+    keeping.cancel()
+    assert await log.read(0) == []
 
 
 async def test_a_full_queue_refuses_at_once(tmp_path: Path, detection) -> None:
