@@ -30,9 +30,9 @@ PIVOTS_AGAIN = 5
 """Pivots asked for a further source: it must be heard clearly, or it is none."""
 LEAST_VOTES = 2.0
 """Votes below which a place isn't refined: four sensors at half a window."""
-PIVOTS_QUICK, PIVOTS_SPARSE, PLACES_SPARSE = 2, 10, 5
+PIVOTS_QUICK, PIVOTS_SPARSE, PLACES_SPARSE = 2, 5, 3
 """Pivots whose first arrivals are combined (for a first place, for the last word), and places that each gives."""
-TRIES_DENSE, TRIES_SPARSE = 2, 40
+TRIES_DENSE, TRIES_SPARSE = 2, 10
 """Places that are refined."""
 
 

@@ -129,8 +129,8 @@ class FusionEngine:
                     changed += episode.solve(self, due)
             self._episodes = [e for e in self._episodes if not e.empty]
             self._next_due()
+        changed += self.slow.advance(self._now_us, self.table)
         if self._now_us - self._swept_us >= SWEEP_US:
-            changed += self.slow.advance(self._now_us, self.table)
             self._sweep()
         return changed
 

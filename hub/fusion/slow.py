@@ -20,8 +20,9 @@ from hub.fusion.plane import Plane
 from hub.fusion.settings import FusionSettings
 from hub.fusion.sites import SiteTable
 from hub.incident import Arrival, Evidence, Incident, Place
-from sensors.protocol import Detection
+from sensors.protocol import Detection, is_sound
 
+NEVER_US = 1 << 62
 _in_time = attrgetter("onset", "id.int")
 
 
@@ -56,6 +57,7 @@ class SlowEvents:
         self._settings = settings
         self._events: list[SlowEvent] = []
         self._seen: list[Detection] = []
+        self._ends_us = NEVER_US
 
     @property
     def open_since_us(self) -> int | None:
@@ -79,17 +81,23 @@ class SlowEvents:
             return []
         late = self._settled(joined)
         insort(joined.detections, d, key=_in_time)
+        self._ends_us = 0
         joined.incident = self._told(joined, table, now_us, settled=late, late=late)
         return [joined.incident]
 
     def advance(self, now_us: int, table: SiteTable) -> list[Incident]:
         """End the events that nothing was seen of for a while."""
         changed: list[Incident] = []
+        if now_us < self._ends_us:
+            return changed
+        self._ends_us = NEVER_US
         gap_us = round((self._settings.merge_gap_s + self._settings.allowed_lateness_s) * 1e6)
         for event in self._events:
             if not self._settled(event) and now_us >= event.end_us + gap_us:
                 event.incident = self._told(event, table, event.end_us + gap_us, settled=True, late=False)
                 changed.append(event.incident)
+            elif not self._settled(event):
+                self._ends_us = min(self._ends_us, event.end_us + gap_us)
         return changed
 
     def sweep(self, limit_us: int) -> None:
@@ -129,7 +137,7 @@ class SlowEvents:
         for order, (sensor, d) in enumerate(sorted(best.items(), key=lambda item: (-item[1].score, item[0]))):
             evidence.append(
                 Evidence(
-                    kind="video", log_odds=logit(d.score) / (1 + order) ** 2, words=f"evidence_seen_{event.event}",
+                    kind="sound" if is_sound(event.event) else "video", log_odds=logit(d.score) / (1 + order) ** 2, words="evidence_heard_slow" if is_sound(event.event) else "evidence_seen",
                     values={"sensor": sensor, "zone": d.zone or "", "score": round(d.score, 2)}, sensor=sensor,
                     detections=tuple(x.id for x in known if x.sensor == sensor)[-50:],
                 )

@@ -1,0 +1,56 @@
+"""Slow events: merged by place and time, with hysteresis; they grow, and they end."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hub.fusion.engine import FusionEngine
+from hub.incident import Site
+
+
+def camera(plane, name: str, east: float) -> Site:
+    corners = ((east, 0.0), (east + 40.0, 0.0), (east + 40.0, 40.0), (east, 40.0))
+    ring = tuple(plane.degrees(x, y) for x, y in corners)
+    latitude, longitude = plane.degrees(east, 0.0)
+    return Site(id=name, kind="camera", latitude=latitude, longitude=longitude, zones={"depot": ring})
+
+
+def seen(shoot, site, at_us, seed, score=0.8, event="intrusion"):
+    (d,) = shoot([site], 0.0, 0.0, at_us, seed=seed)
+    return msgspec.structs.replace(
+        d, event=event, onset=at_us, sent=at_us + 100_000, score=score, peak_db=None, zone="depot", duration_s=2.0
+    )
+
+
+def test_an_intrusion_grows_and_ends(plane, shoot, fuse, t0) -> None:
+    site = camera(plane, "cam-1", 0.0)
+    told = fuse(FusionEngine([site]), [seen(shoot, site, t0 + i * 5_000_000, i) for i in range(4)], then_s=200.0)
+    assert len({i.id for i in told}) == 1
+    assert [i.revision for i in told] == [1, 2, 3, 4, 5]
+    assert told[-1].settled
+    assert told[-1].end_us == t0 + 17_000_000
+    assert told[-1].place.kind == "zone"
+    assert told[-1].place.outline[0] == told[-1].place.outline[-1]
+
+
+def test_neighbouring_cameras_tell_one_event_and_far_ones_two(plane, shoot, fuse, t0) -> None:
+    near, far = camera(plane, "cam-2", 60.0), camera(plane, "cam-3", 900.0)
+    site = camera(plane, "cam-1", 0.0)
+    told = fuse(
+        FusionEngine([site, near, far]),
+        [seen(shoot, s, t0 + i * 1_000_000, i) for i, s in enumerate((site, near, far))],
+    )
+    assert len({i.id for i in told}) == 2
+
+
+def test_a_weak_detection_opens_nothing_and_keeps_what_is_open(plane, shoot, fuse, t0) -> None:
+    site = camera(plane, "cam-1", 0.0)
+    assert not fuse(FusionEngine([site]), [seen(shoot, site, t0, 0, score=0.4)])
+    told = fuse(FusionEngine([site]), [seen(shoot, site, t0, 0), seen(shoot, site, t0 + 9_000_000, 1, score=0.4)])
+    assert told[-1].end_us == t0 + 11_000_000
+
+
+def test_after_a_gap_it_is_another_event(plane, shoot, fuse, t0) -> None:
+    site = camera(plane, "cam-1", 0.0)
+    told = fuse(FusionEngine([site]), [seen(shoot, site, t0, 0), seen(shoot, site, t0 + 600_000_000, 1)])
+    assert len({i.id for i in told}) == 2
