@@ -27,12 +27,12 @@ def check(
     from hub.config import ConfigError
     from hub.policy.mode import assess, config_hash
     from hub.policy.scenario import read_scenario
-    from hub.words import say
+    from hub.words import Language, say
 
     if lang != "fr" and lang != "en":
         typer.echo(f"--lang is fr or en, not {lang!r}.", err=True)
         raise typer.Exit(2)
-    language = "fr" if lang == "fr" else "en"
+    language: Language = "fr" if lang == "fr" else "en"
     try:
         config, expected = read_scenario(file)
         now = dt.datetime.fromisoformat(at) if at else None
