@@ -47,9 +47,17 @@ FAILURES = """## Where it fails
 
 
 def render(
-    recordings: Sequence[Recording], figures: dict[str, Any], calibration: Calibration, job: Job, shipped: Sequence[str]
+    recordings: Sequence[Recording],
+    figures: dict[str, Any],
+    calibration: Calibration,
+    job: Job,
+    shipped: Sequence[str],
+    other: dict[str, Any] | None = None,
 ) -> str:
-    """The card in Markdown; `shipped` are the labels that the file reports."""
+    """The card in Markdown; `shipped` are the labels that the file reports.
+
+    `other` is the report of the same training with the other choice of licences, where there is one.
+    """
     left_out = [label for label in LABELS if label not in shipped]
     licences = "openly licensed recordings only" if job.licences == "open" else "all recordings, whatever their licence"
     lines = [
@@ -103,6 +111,7 @@ def render(
         )
         + ". A site may set others.",
         "",
+        *_compared(job, other),
         FAILURES,
     ]
     if left_out:
@@ -110,3 +119,15 @@ def render(
             f"- Trained for and not reported, because cross-validation does not carry it: {', '.join(left_out)}."
         )
     return "\n".join(lines)
+
+
+def _compared(job: Job, other: dict[str, Any] | None) -> list[str]:
+    name = "every recording" if job.licences == "open" else "openly licensed recordings only"
+    if other is None:
+        return [f"The same with {name} has not been measured beside this version.", ""]
+    return [
+        f"The same with {name}, judged on those, {other['steps']} steps:",
+        "",
+        table_text(other["figures"]),
+        "",
+    ]

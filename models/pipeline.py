@@ -23,7 +23,7 @@ from models.network import export
 from models.recordings import RecordingError
 from models.train import Plan, train
 
-COST_OF_A_MISS: Final[dict[str, float]] = {"gunshot": 2.0, "clamor": 1.0, "siren": 1.0, "horn": 0.5}
+COST_OF_A_MISS: Final[dict[str, float]] = {"gunshot": 4.0, "clamor": 1.0, "siren": 1.0, "horn": 0.5}
 """What a missed event costs, in false alarms. The threshold follows: 1 / (1 + cost), on calibrated probabilities."""
 
 LEAST_PRECISION: Final = 0.8

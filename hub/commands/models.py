@@ -107,7 +107,7 @@ def train(
     weights.mkdir(parents=True, exist_ok=True)
     file, text = weights / f"{registry.DEFAULT}.tflite", weights / f"{registry.DEFAULT}.md"
     file.write_bytes(content)
-    text.write_text(card.render(recordings, figures, calibration, job, labels), encoding="utf-8")
+    text.write_text(card.render(recordings, figures, calibration, job, labels, _other_report(job)), encoding="utf-8")
     thresholds = tuple(calibration.thresholds[LABELS.index(label)] for label in labels)
     registry.write(target, registry.DEFAULT, file, text, labels, thresholds)
     typer.echo(f"{registry.entries(target)[registry.DEFAULT].full_name} in {target}")
@@ -170,13 +170,22 @@ def _cross_validated(job: Job, *, as_json: bool) -> tuple[Any, Any, dict[str, An
         _refuse(problem.code, str(problem))
     calibration = calibrate(judged)
     folder = job.work / job.licences / "report"
-    figures = report.write(folder, judged, calibration)
+    figures = report.write(folder, judged, calibration, job.plan.steps)
     if as_json:
         print(json.dumps({"evaluate": "models", "figures": figures}))
     else:
         typer.echo(report.table_text(figures))
         typer.echo(f"report in {folder}")
     return recordings, calibration, figures
+
+
+def _other_report(job: Job) -> dict[str, Any] | None:
+    """What an evaluation with the other choice of licences left in the same work folder."""
+    file = job.work / ("all" if job.licences == "open" else "open") / "report" / "report.json"
+    if not file.is_file():
+        return None
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 @contextmanager
