@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
+import sys
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -92,6 +94,10 @@ def mic(
     except SourceError as error:
         raise _fail(error.code, error.detail) from None
     except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    except BrokenPipeError:
+        # Whoever read what was told has heard enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
 
 

@@ -32,4 +32,6 @@ def hear(
     return Heard(
         impulses=tuple(impulse for heard in told for impulse in heard.impulses),
         levels=tuple(levels for heard in told for levels in heard.levels),
+        lasting=tuple(lasting for heard in told for lasting in heard.lasting),
+        loud=tuple(loud for heard in told for loud in heard.loud),
     )

@@ -72,7 +72,8 @@ class RecordingSource:
         finally:
             if child.returncode is None:
                 child.kill()
-                await child.wait()
+                # Its pipe must be emptied: asyncio waits for the end of both.
+                await child.communicate()
 
     async def _read(self, pipe: asyncio.StreamReader) -> AsyncIterator[SoundBlock]:
         rate = self._header(await _in_time(pipe.readline(), self.path))

@@ -161,7 +161,7 @@ class StreamSource:
         finally:
             if child.returncode is None:
                 child.kill()
-            await child.wait()
+            await child.communicate()  # empties the pipe, for whose end asyncio waits too
 
 
 def _pcm(given: dict[str, str]) -> WaveFormat:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import numpy as np
@@ -277,3 +278,23 @@ def test_no_more_than_two_seconds_of_sound_are_held() -> None:
         last = min(buffer.held, 100)
         assert buffer.piece(buffer.end - last, last).tolist() == list(range(buffer.end - last, buffer.end))
         assert buffer.utc(buffer.end - 1)[0] == pytest.approx(START_US + (buffer.end - 1) * 1e6 / RATE, abs=2)
+
+
+async def test_a_long_file_can_be_left_at_any_moment(tmp_path: Path) -> None:
+    """The decoder is far ahead and its pipe is full: leaving must not wait for it."""
+    soundfile.write(tmp_path / "long.wav", np.random.default_rng(0).normal(0, 0.01, 60 * RATE), RATE)
+    source = RecordingSource(tmp_path / "long.wav")
+    async with asyncio.timeout(20.0), aclosing(source.blocks()) as blocks:  # type: ignore[type-var]
+        async for _ in blocks:
+            await asyncio.sleep(0.5)
+            break
+
+
+def test_a_crowd_that_is_kept_up_is_told_as_one_lasting_sound(model: Scorer) -> None:
+    rng = np.random.default_rng(0)
+    model.clamor = 0.9  # type: ignore[attr-defined]
+    wave = np.concatenate([rng.normal(0, 0.001, 5 * RATE), rng.normal(0, 0.02, 20 * RATE)])
+    lasting = hear(wave, RATE, START_US, model=model).lasting
+    assert {one.event for one in lasting} == {"clamor"}
+    assert len({one.onset_us for one in lasting}) == 1
+    assert [one.over for one in lasting][-1]
