@@ -262,10 +262,11 @@ class Demo:
                 await asyncio.sleep(POLL_S)
 
     def _take_dispatches(self) -> None:
-        for webhook, incident in self._receiver.fresh().items():
-            self._out("demo_webhook", {"id": webhook, "incident": incident})
-            if incident and incident == self.outcome.incident:
-                self.outcome.ok, self.outcome.webhook = True, webhook
+        for dispatch in self._receiver.fresh():
+            values = {"id": dispatch.id, "kind": dispatch.kind, "incident": dispatch.incident}
+            self._out("demo_webhook", values)
+            if dispatch.kind == "confirmed" and dispatch.incident == self.outcome.incident:
+                self.outcome.ok, self.outcome.webhook = True, dispatch.id
 
 
 async def first_of(main: Coroutine[Any, Any, None], *beside: Coroutine[Any, Any, None]) -> None:

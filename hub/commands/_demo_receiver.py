@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import base64
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from hub.sinks.receiver_example import make_receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One verified webhook: its id, what kind it is (`confirmed`, `updated`, `cancelled`), the incident's id."""
+
+    id: str
+    kind: str
+    incident: str
 
 
 class Receiver:
@@ -34,14 +44,15 @@ class Receiver:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def fresh(self) -> dict[str, str]:
-        """What was verified since the last call: the incident by webhook id."""
-        found = {key: incident_of(body) for key, body in self._received.items() if key not in self._seen}
-        self._seen.update(found)
+    def fresh(self) -> list[Dispatch]:
+        """What was verified since the last call, in order of arrival."""
+        found = [dispatch_of(key, body) for key, body in self._received.items() if key not in self._seen]
+        self._seen.update(dispatch.id for dispatch in found)
         return found
 
 
-def incident_of(event: Any) -> str:
-    """The id of the incident that a CloudEvent of the hub speaks of; empty where it names none."""
-    data = event.get("data") if isinstance(event, dict) else None
-    return str(data.get("incident", "")) if isinstance(data, dict) else ""
+def dispatch_of(identifier: str, event: dict[str, Any]) -> Dispatch:
+    """What a CloudEvent of the hub says in short."""
+    data = event.get("data")
+    incident = data.get("incident", "") if isinstance(data, dict) else ""
+    return Dispatch(identifier, str(event.get("type", "")).rpartition(".")[2], str(incident))

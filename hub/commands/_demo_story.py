@@ -18,6 +18,7 @@ from sensors.simulator.schedule import Truth, truths
 
 POLL_S: Final = 0.5
 _METRES_PER_DEGREE: Final = 111_195.0
+_BEFORE_US: Final = 1_000_000
 _SAME_S: Final = 6.0
 """An incident whose onset is this near to a true event may be about it: sound crosses the quarter in two seconds."""
 
@@ -71,6 +72,11 @@ class Truths:
         self._past = (self._past + found)[-40:]
         return found
 
+    @property
+    def begun_us(self) -> int:
+        """When the evening began."""
+        return self._start_us
+
     def behind(self, event: str, onset_us: int) -> Truth | None:
         """The true event of that class at about that time; None where there was none."""
         onset_s = (onset_us - self._start_us) / 1e6
@@ -101,8 +107,10 @@ class Watcher:
     async def incidents(self) -> list[dict[str, Any]]:
         """The newest incidents, as the console gets them; none while the hub does not answer."""
         address = f"{self._url}/api/v1/incidents"
+        # A kept folder may hold earlier evenings.
+        wanted = {"lang": self._language, "limit": "50", "since": str(self._truth.begun_us - _BEFORE_US)}
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
-            async with self._session.get(address, params={"lang": self._language, "limit": "50"}) as answer:
+            async with self._session.get(address, params=wanted) as answer:
                 if answer.status == 200:
                     found: list[dict[str, Any]] = (await answer.json())["incidents"]
                     return found

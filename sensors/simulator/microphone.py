@@ -16,7 +16,7 @@ from sensors.simulator.scenario import MicrophonePlan, Scenario
 
 BLOCK_S: Final = 0.2
 _CLOCK: Final = 5
-_LATE_S: Final = 2.0
+_LATE_S: Final = 4.0
 """Further behind than this the microphone skips, as a sound card that was not read does."""
 
 

@@ -131,7 +131,7 @@ class Street:
 
     def _spot(self) -> tuple[float, float]:
         """Somewhere on the square to stand for a while."""
-        angle, radius = self._rng.uniform(0.0, 2.0 * math.pi), 1.0 + 4.5 * math.sqrt(self._rng.uniform())
+        angle, radius = self._rng.uniform(0.0, 2.0 * math.pi), 1.0 + 2.0 * math.sqrt(self._rng.uniform())
         x = self._centre[0] + radius * math.cos(angle)
         return min(max(x, ROAD[1] + 0.8), SQUARE_END - 0.8), self._centre[1] + 0.9 * radius * math.sin(angle)
 
@@ -175,10 +175,10 @@ class Street:
         """Turn and run from the middle of the square, after a moment's fright."""
         away_x, away_z = figure.x - self._centre[0], figure.z - self._centre[1]
         length = max(0.3, math.hypot(away_x, away_z))
-        pace = self._rng.uniform(4.4, 6.0)
+        pace = self._rng.uniform(3.4, 4.4)
         figure.vx, figure.vz = pace * away_x / length, pace * away_z / length
         figure.manner = "runs"
-        figure.until_s = self.at_s + self._rng.uniform(0.3, 0.8)
+        figure.until_s = self.at_s + self._rng.uniform(0.2, 0.7)
 
     def _visible(self, figure: Figure) -> bool:
         column, row = self._lens.pixel(figure.x, 0.9, figure.z)
