@@ -158,7 +158,7 @@ class Demo:
             memory = options.data is None
             spec = WorkerSpec(url, str(folder), share, options.scenario_name, options.seed, memory)
             await child.say(msgspec.to_builtins(spec))
-        await asyncio.gather(*(self._until_ready(child) for child in agents))
+        await first_of(self._all_ready(agents), self._hub_lost(hub))
         self._out("demo_enrolled", {"count": len(specs)})
         self._out("demo_operator" if options.headless else "demo_stop_hint", {})
         start_us = time.time_ns() // 1_000 + _SOON_US
@@ -216,6 +216,9 @@ class Demo:
     async def _hub_lost(self, hub: Child) -> None:
         code = await hub.running.wait()
         raise DemoFailed("demo_hub_lost", {"code": code, "log": str(hub.log)}, hub.last_words())
+
+    async def _all_ready(self, agents: list[Child]) -> None:
+        await asyncio.gather(*(self._until_ready(child) for child in agents))
 
     async def _until_ready(self, child: Child) -> None:
         async for line in child.lines():

@@ -96,7 +96,7 @@ class _Terminal:
         style = {"demo_incident": "bold", "demo_hub_ready": "bold", "demo_webhook": "green"}.get(key, "")
         if key.startswith("demo_truth"):
             style = "dim"
-        elif key.endswith(("refused", "failed", "lost", "silent")):
+        elif key.endswith(("refused", "failed", "lost", "silent", "unusable")):
             style = "red"
         clock = datetime.now().astimezone().strftime("%H:%M:%S")
         if self._status is not None and key in {"demo_starting", "demo_stopping"}:
@@ -129,7 +129,8 @@ def _run(options: Options, *, as_json: bool) -> None:
             _print_json(house.outcome, as_json)
             raise typer.Exit(1) from None
         except OSError as error:
-            terminal.plain(f"{error.filename or ''} {error.strerror or error}".strip())
+            values = {"path": error.filename or options.data or "", "reason": error.strerror or str(error)}
+            terminal.out("demo_folder_unusable", values)
             raise typer.Exit(2) from None
         if not options.headless:
             terminal.out("demo_stopped", {})

@@ -130,10 +130,15 @@ async def enrol(session: aiohttp.ClientSession, spec: WorkerSpec, sensor: Sensor
         "kind": sensor.kind,
         "software": software_version(),
     }
-    async with session.post(spec.hub + ENROL_PATH, json=body) as answer:
-        if answer.status != 200:
-            problem = msgspec.json.decode(await answer.read(), type=_Problem)
-            raise EnrolmentRefused(problem.code, problem.detail)
+    try:
+        async with session.post(spec.hub + ENROL_PATH, json=body) as answer:
+            if answer.status != 200:
+                problem = msgspec.json.decode(await answer.read(), type=_Problem)
+                raise EnrolmentRefused(problem.code, problem.detail)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise EnrolmentRefused("hub_unreachable", f"{spec.hub} does not answer ({type(error).__name__})") from error
+    except msgspec.MsgspecError as error:
+        raise EnrolmentRefused("no_hub", f"{spec.hub} does not answer as a hub does") from error
     return identity
 
 
