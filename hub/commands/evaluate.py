@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from hub.commands._evaluate_city import city
 from hub.commands._evaluate_location import location
 from hub.commands._evaluate_sound import sound
 from hub.commands._evaluate_video import video
@@ -19,3 +20,4 @@ def _each_by_name() -> None:
 app.command(epilog="Example: tocsin evaluate location --data ../shared/data/livefire --from pulses --json")(location)
 app.command(epilog="Example: tocsin evaluate sound --data ../shared/data/audio --json")(sound)
 app.command(epilog="Example: tocsin evaluate video --data ../shared/data/video --explain")(video)
+app.command(epilog="Example: tocsin evaluate city --incidents 200")(city)

@@ -13,7 +13,7 @@ from hub.incident import Evidence
 
 CAP_CAMERA: Final = 2.5
 """Most that all cameras together add: two cameras that see one street aren't independent."""
-CAP_SILENCE: Final = -4.0
+CAP_SILENCE: Final = -1.5
 """Most that all silent microphones together take away: one building may shield several."""
 LIMIT: Final = 12.0
 """Log-odds beyond this are not claimed: keeps the probability in (0, 1)."""

@@ -189,8 +189,9 @@ def _echo_rounds(
             drop = level[earlier] - level[k]
             # Two levels at a microphone's own ceiling are equal because it clips.
             clipped = np.minimum(level[earlier], level[k]) > loudest - settings.ceiling_db
-            drop = drop[~np.isnan(drop) & ~clipped]
-            if len(drop) and float(np.median(drop)) > settings.echo_drop_db:
+            both = ~np.isnan(drop)
+            telling = drop[both & ~clipped]
+            if 2 * len(telling) >= np.count_nonzero(both) > 0 and np.median(telling) > settings.echo_drop_db:
                 faint[k] = True
     return faint
 

@@ -137,7 +137,8 @@ class SlowEvents:
         for order, (sensor, d) in enumerate(sorted(best.items(), key=lambda item: (-item[1].score, item[0]))):
             evidence.append(
                 Evidence(
-                    kind="sound" if is_sound(event.event) else "video", log_odds=logit(d.score) / (1 + order) ** 2, words="evidence_heard_slow" if is_sound(event.event) else "evidence_seen",
+                    kind="sound" if is_sound(event.event) else "video", log_odds=logit(d.score) / (1 + order) ** 2,
+                    words="evidence_heard_slow" if is_sound(event.event) else "evidence_seen",
                     values={"sensor": sensor, "zone": d.zone or "", "score": round(d.score, 2)}, sensor=sensor,
                     detections=tuple(x.id for x in known if x.sensor == sensor)[-50:],
                 )
