@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from models.crossval import Judged, Table, table
-from models.labels import CONFUSERS, LABELS
+from models.corpus import STREET
+from models.crossval import HOP_FRAMES, Judged, Table, table
+from models.labels import CONFUSERS, LABELS, truth
 from models.metrics import Interval, Reals, average_precision, over_groups, recall_at, reliability
 from models.pipeline import Calibration
+from models.shipped import alarms
 
 FAR_M = 400.0
 LIVE_FIRE = "livefire:"
@@ -43,6 +45,30 @@ def livefire_found(judged: Sequence[Judged], calibration: Calibration) -> dict[s
     return {group: (found, total) for group, (found, total) in sorted(counts.items())}
 
 
+def false_alarms(judged: Sequence[Judged], calibration: Calibration) -> dict[str, dict[str, tuple[int, float]]]:
+    """For each label alarms at the threshold and hours listened, on clips of other classes and on live-fire streets."""
+    found: dict[str, dict[str, tuple[int, float]]] = {}
+    for column, label in enumerate(LABELS):
+        here: dict[str, tuple[int, float]] = {}
+        for name, real in (("other clips", False), ("street of the live fire", True)):
+            others = [
+                one
+                for one in judged
+                if (one.source == "livefire") == real
+                and truth(label, one.label) is False
+                and (one.label == STREET or not real)
+            ]
+            hours = sum((len(one.logits) - 1) * HOP_FRAMES * 0.0125 + 1.0 for one in others) / 3_600.0
+            count = 0
+            for one in others:
+                logit = one.logits[:, column] * calibration.scale[column] + calibration.shift[column]
+                said = 1.0 / (1.0 + np.exp(-np.clip(logit, -40.0, 40.0)))
+                count += alarms(label, said.astype(np.float32), calibration.thresholds[column])
+            here[name] = (count, hours)
+        found[label] = here
+    return found
+
+
 def figures(judged: Sequence[Judged], calibration: Calibration) -> dict[str, Any]:
     """Every figure of the report as plain values."""
     found: dict[str, Any] = {}
@@ -70,6 +96,7 @@ def figures(judged: Sequence[Judged], calibration: Calibration) -> dict[str, Any
                 "groups": len(set(groups[asked.truth])),
             }
         found[label] = here
+    found["false_alarms"] = false_alarms(judged, calibration)
     live = livefire_found(judged, calibration)
     found["live_fire_within_400m"] = {group.removeprefix(LIVE_FIRE): list(count) for group, count in live.items()}
     return found
@@ -110,6 +137,9 @@ def table_text(found: dict[str, Any]) -> str:
     if live:
         said = ", ".join(f"{position} {hit} of {total}" for position, (hit, total) in live.items())
         lines += ["", f"Live fire within 400 m, found at the sensor at the threshold, position held out: {said}."]
+    for label, places in found["false_alarms"].items():
+        said = "; ".join(f"{count} in {hours:.2f} h of {place}" for place, (count, hours) in places.items() if hours)
+        lines += ["", f"False alarms at the threshold, {label}: {said}."]
     return "\n".join(lines)
 
 
