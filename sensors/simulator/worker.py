@@ -158,7 +158,11 @@ def microphone(scenario: Scenario | None, spec: WorkerSpec, sensor: SensorSpec, 
 
 
 def camera(scenario: Scenario | None, spec: WorkerSpec, sensor: SensorSpec, start_us: int) -> Station:
-    """The station of a simulated or played camera; the whole picture is watched for people who run apart."""
+    """The station of a simulated or played camera.
+
+    The whole picture is watched for people who run apart, but for a drawn street with a closed zone, where nobody
+    gathers: there only the zone is watched, as a technician would set it up.
+    """
     watched = Zone(name="whole", polygon=_WHOLE, rules=("crowd_movement",))
     if sensor.recording is not None:
         zones = tuple(Zone(name=name, polygon=polygon, rules=_RULES) for name, polygon in sensor.zones.items())
@@ -170,7 +174,7 @@ def camera(scenario: Scenario | None, spec: WorkerSpec, sensor: SensorSpec, star
     plan = next(plan for plan in scenario.camera if plan.id == sensor.id)
     zones = tuple(Zone(name=name, polygon=polygon, rules=_RULES) for name, polygon in plan.zones.items())
     image, places = ground_points(scenario, plan)
-    settings = CameraSettings(zones=(watched, *zones), ground=Ground(image=image, latitude_longitude=places))
+    settings = CameraSettings(zones=zones or (watched,), ground=Ground(image=image, latitude_longitude=places))
     drawn = SimulatedCamera(scenario, plan, spec.seed, start_us)
     return CameraStation(sensor.id, drawn, settings, clock_sigma_us=20_000, exercise=True)
 
