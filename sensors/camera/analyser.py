@@ -16,7 +16,7 @@ from sensors.camera.masks import Masks
 from sensors.camera.moment import Finding, Moment, Rule
 from sensors.camera.rules.abandoned_object import AbandonedObject
 from sensors.camera.rules.crowd_density import CrowdDensity
-from sensors.camera.rules.crowd_movement import CrowdMovement
+from sensors.camera.rules.crowd_movement import LEAST_CELLS, CrowdMovement
 from sensors.camera.rules.dumping import Dumping
 from sensors.camera.rules.fire import Fire
 from sensors.camera.rules.intrusion import Intrusion
@@ -24,7 +24,7 @@ from sensors.camera.rules.person_down import PersonDown
 from sensors.camera.rules.stopped_vehicle import StoppedVehicle
 from sensors.camera.rules.tagging import Tagging
 from sensors.camera.rules.wrong_way import WrongWay
-from sensors.camera.scene import Scene
+from sensors.camera.scene import Scene, View
 from sensors.camera.settings import CameraSettings, Zone
 from sensors.camera.standing import Standing
 from sensors.camera.tracks import Tracker
@@ -90,7 +90,7 @@ class Analyser:
         blobs = [] if view.upset else find_blobs(view.foreground)
         tracks = self._tracker.step(blobs, now_s, dt_s, aspect)
         things = () if view.upset else standing.step(view.grey, view.background, view.foreground, tracks, now_s, aspect)
-        flow = self._flow.step(view.grey, dt_s) if self._flow is not None else None
+        flow = self._flow.step(view.grey, dt_s, wanted=_spread(view)) if self._flow is not None else None
         moment = Moment(now_s, dt_s, view, tracks, things, flow, aspect)
         sight = self._watch.step(view, now_s)
         findings = () if sight != "ok" else tuple(finding for rule in self._rules for finding in rule.step(moment))
@@ -109,3 +109,9 @@ class Analyser:
         scale = self._settings.width / width
         size = self._settings.width, max(16, round(height * scale))
         return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _spread(view: View) -> bool:
+    """True when foreground stands in several places: flow is asked only where a crowd may be."""
+    places = cv2.resize(view.foreground, (8, 6), interpolation=cv2.INTER_AREA)
+    return int(np.count_nonzero(places > 5)) >= LEAST_CELLS

@@ -99,7 +99,11 @@ class ChildSource:
                 child.kill()
 
     def frames(self) -> Iterator[Frame]:
-        """Yield frames until closed, or until a file is over; SourceError when there is no sense in trying again."""
+        """Yield frames until closed, or until a file is over; SourceError when there is no sense in trying again.
+
+        A source that was closed opens anew: an agent whose stop was lifted goes on with the same one.
+        """
+        self._closed.clear()
         spec, base_us = self._spec, self._start_utc_us
         while not self._closed.is_set():
             try:

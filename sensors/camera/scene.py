@@ -34,6 +34,11 @@ _BASE_THRESHOLD: Final = 7.0
 """Least step in log brightness: about 15 grey levels at mid grey; below lie noise and compression."""
 _CLIP: Final = 40.0
 _LEAST_SHIFT_PX: Final = 0.5
+_CALM_LOOKS: Final = 60
+_STEADY_SIZE: Final = (128, 64)
+"""Smaller, and the smoothing of a shifted picture alone makes it fit better."""
+_EVERY: Final = 2
+"""The background learns from every second picture: its time constants are a hundred times longer."""
 _CELL: Final = 16
 """Side in pixels of a cell of the coarse light field."""
 UPSET_SHARE: Final = 0.5
@@ -74,34 +79,41 @@ def _misfit(one: Field, other: Field) -> float:
 
 
 class Steady:
-    """How far the picture is shifted against a reference: phase correlation on a small window."""
+    """How far the picture is shifted against a reference: phase correlation on a small picture.
 
-    _SIZE: Final = (128, 64)
+    While the camera has long stood still, only every third picture is asked.
+    """
 
     def __init__(self) -> None:
-        self._window = cv2.createHanningWindow(self._SIZE, cv2.CV_32F)
+        self._window: Field | None = None
         self._reference: Field | None = None
+        self._calm = 0
 
     def reference(self, grey: Image) -> None:
         """Take `grey` as the place where the camera stands."""
         self._reference = self._small(grey)
+        self._window = cv2.createHanningWindow(self._reference.shape[::-1], cv2.CV_32F)
 
     def shift(self, grey: Image) -> tuple[float, float]:
         """(right, down) shift in pixels of `grey` against the reference; (0, 0) where it explains nothing."""
-        if self._reference is None:
+        self._calm += 1
+        if self._reference is None or (self._calm > _CALM_LOOKS and self._calm % 3):
             return 0.0, 0.0
         small = self._small(grey)
         (right, down), response = cv2.phaseCorrelate(self._reference, small, self._window)
-        scale = grey.shape[1] / self._SIZE[0], grey.shape[0] / self._SIZE[1]
-        shift = right * scale[0], down * scale[1]
+        size = small.shape[1], small.shape[0]
+        shift = right * grey.shape[1] / size[0], down * grey.shape[0] / size[1]
         if response < 0.03 or not _LEAST_SHIFT_PX < math.hypot(*shift) < 0.15 * grey.shape[1]:
             return 0.0, 0.0
         # The peak may belong to a bright lorry and not to the street: most of the picture must fit better when shifted.
-        back = cv2.warpAffine(small, _translation(-right, -down), self._SIZE, borderMode=cv2.BORDER_REPLICATE)
-        return shift if _misfit(back, self._reference) < 0.8 * _misfit(small, self._reference) else (0.0, 0.0)
+        back = cv2.warpAffine(small, _translation(-right, -down), size, borderMode=cv2.BORDER_REPLICATE)
+        if _misfit(back, self._reference) > 0.8 * _misfit(small, self._reference):
+            return 0.0, 0.0
+        self._calm = 0
+        return shift
 
     def _small(self, grey: Image) -> Field:
-        return np.asarray(cv2.resize(grey, self._SIZE, interpolation=cv2.INTER_AREA), np.float32)
+        return np.asarray(cv2.resize(grey, _STEADY_SIZE, interpolation=cv2.INTER_AREA), np.float32)
 
 
 class Scene:
@@ -119,7 +131,8 @@ class Scene:
         self._shape = shape
         self._first, self._first_s, self._ready = [], 0.0, False
         self._background: Field = np.zeros((height, width), np.float32)
-        self._low = self._high = self._background
+        self._floor = self._ceiling = self._background
+        self._learn_s = 0.0
         self._spread: Field = np.full((height, width), 1.0, np.float32)
         self._light: Field = np.zeros((max(1, height // _CELL), max(1, width // _CELL)), np.float32)
         self._flicker: Field = np.zeros((height // 2, width // 2), np.float32)
@@ -128,10 +141,9 @@ class Scene:
         self._upset_s = 0.0
         self._steady = Steady()
 
-    def _take(self, log: Field, light: Field, where: Image) -> None:
+    def _take(self, level: Field, where: Image) -> None:
         """Replace the background in `where` uint8[h/2, w/2] by what is seen now."""
-        full = cv2.resize(where, (log.shape[1], log.shape[0]), interpolation=cv2.INTER_NEAREST)
-        level = cv2.subtract(log, light)
+        full = cv2.resize(where, (level.shape[1], level.shape[0]), interpolation=cv2.INTER_NEAREST)
         cv2.copyTo(level, full, self._background)
 
     def forget(self) -> None:
@@ -157,12 +169,12 @@ class Scene:
             grey = cv2.warpAffine(grey, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
             half = _translation(-right / 2, -down / 2)
             colour = cv2.warpAffine(colour, half, colour.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
-        foreground, log, light = self._compare(grey, dt_s)
+        foreground, level, light = self._compare(grey, dt_s)
         changed = cv2.countNonZero(foreground) / foreground.size
         upset = changed > UPSET_SHARE
-        self._learn(log, light, foreground, dt_s, hold, upset)
+        self._learn(level, light, foreground, dt_s, hold, upset)
         if forget is not None:
-            self._take(log, light, forget)
+            self._take(level, forget)
         return View(grey, colour, foreground, (right, down), changed, upset, True, self._background)
 
     def _bootstrap(self, grey: Image, colour: Image, dt_s: float) -> View:
@@ -179,24 +191,27 @@ class Scene:
 
     def _spread_background(self) -> None:
         kernel = np.ones((3, 3), np.uint8)
-        self._low = cv2.erode(self._background, kernel)
-        self._high = cv2.dilate(self._background, kernel)
+        step = cv2.add(cv2.multiply(self._spread, 3.0), _BASE_THRESHOLD)
+        self._floor = cv2.subtract(cv2.erode(self._background, kernel), step)
+        self._ceiling = cv2.add(cv2.dilate(self._background, kernel), step)
 
     def _compare(self, grey: Image, dt_s: float) -> tuple[Image, Field, Field]:
+        """Foreground, brightness without the change of light, and that change."""
         log = cv2.LUT(grey, _LOG)
         height, width = grey.shape
-        coarse = cv2.resize(log - self._background, self._light.shape[::-1], interpolation=cv2.INTER_AREA)
+        # Every fourth pixel of every fourth row: sixteen samples a cell are enough for light.
+        samples = log[::4, ::4] - self._background[::4, ::4]
+        coarse = cv2.resize(samples, self._light.shape[::-1], interpolation=cv2.INTER_AREA)
         overall = float(np.median(coarse))
         local = cv2.medianBlur(np.clip(coarse - overall, -_CLIP, _CLIP).astype(np.float32), 5)
         self._light += (1.0 - math.exp(-dt_s / _TAU_LIGHT_S)) * (local - self._light)
         light = cv2.resize(self._light, (width, height), interpolation=cv2.INTER_LINEAR)
         light += overall
         level = cv2.subtract(log, light)
-        outside = cv2.max(cv2.subtract(level, self._high), cv2.subtract(self._low, level))
-        raw = cv2.compare(outside, cv2.add(cv2.multiply(self._spread, 3.0), _BASE_THRESHOLD), cv2.CMP_GT)
+        raw = cv2.bitwise_not(cv2.inRange(level, self._floor, self._ceiling))
         half = cv2.resize(raw, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
         _, half = cv2.threshold(half, 110, 255, cv2.THRESH_BINARY)
-        return self._without_flicker(half, dt_s), log, light
+        return self._without_flicker(half, dt_s), level, light
 
     def _without_flicker(self, raw: Image, dt_s: float) -> Image:
         """Drop pixels that come and go all the time: foliage toggles in a quarter of the frames, traffic in few."""
@@ -207,26 +222,31 @@ class Scene:
         kept = cv2.bitwise_and(raw, calm)
         return np.asarray(cv2.morphologyEx(kept, cv2.MORPH_CLOSE, np.ones((5, 3), np.uint8)), np.uint8)
 
-    def _learn(self, log: Field, light: Field, foreground: Image, dt_s: float, hold: Image | None, upset: bool) -> None:
+    def _learn(
+        self, level: Field, light: Field, foreground: Image, dt_s: float, hold: Image | None, upset: bool
+    ) -> None:
         self._steps += 1
+        self._learn_s += dt_s
         self._upset_s = self._upset_s + dt_s if upset else 0.0
-        full = cv2.resize(foreground, (log.shape[1], log.shape[0]), interpolation=cv2.INTER_NEAREST)
-        calm = cv2.bitwise_not(cv2.dilate(full, np.ones((5, 5), np.uint8)))
-        tau_s = 1.0 if self._upset_s > 2.0 else _TAU_BACKGROUND_S
-        alpha = 1.0 - math.exp(-dt_s / tau_s)
-        everywhere = None if self._upset_s > 2.0 else calm
-        cv2.accumulateWeighted(log, self._background, alpha, mask=everywhere)
-        if self._steps % 4 == 0 and not upset:
-            slow = (
-                full
-                if hold is None
-                else cv2.bitwise_and(
-                    full,
-                    cv2.bitwise_not(cv2.resize(hold, (log.shape[1], log.shape[0]), interpolation=cv2.INTER_NEAREST)),
-                )
-            )
-            cv2.accumulateWeighted(log, self._background, 1.0 - math.exp(-4 * dt_s / _TAU_FOREGROUND_S), mask=slow)
-            off = cv2.absdiff(cv2.subtract(log, light), self._background)
-            cv2.accumulateWeighted(off, self._spread, min(0.2, 4 * alpha), mask=calm)
-        if self._steps % 4 == 1:
+        if self._steps % _EVERY:
+            return
+        passed_s, self._learn_s = self._learn_s, 0.0
+        size = level.shape[1], level.shape[0]
+        # The background follows the light too: what is learnt is the picture as it is.
+        log = cv2.add(level, light)
+        if self._upset_s > 2.0:
+            cv2.accumulateWeighted(log, self._background, 1.0 - math.exp(-passed_s))
+        else:
+            wide = cv2.dilate(foreground, np.ones((3, 3), np.uint8))
+            calm = cv2.bitwise_not(cv2.resize(wide, size, interpolation=cv2.INTER_NEAREST))
+            alpha = 1.0 - math.exp(-passed_s / _TAU_BACKGROUND_S)
+            cv2.accumulateWeighted(log, self._background, alpha, mask=calm)
+            if self._steps % (2 * _EVERY) == 0 and not upset:
+                slow = foreground if hold is None else cv2.bitwise_and(foreground, cv2.bitwise_not(hold))
+                slow = cv2.resize(slow, size, interpolation=cv2.INTER_NEAREST)
+                slowly = 1.0 - math.exp(-2 * passed_s / _TAU_FOREGROUND_S)
+                cv2.accumulateWeighted(log, self._background, slowly, mask=slow)
+                off = cv2.absdiff(level, self._background)
+                cv2.accumulateWeighted(off, self._spread, min(0.2, 2 * alpha), mask=calm)
+        if self._steps % (2 * _EVERY) == 0:
             self._spread_background()

@@ -104,16 +104,16 @@ class Standing:
     def _grow(self, half: Field, foreground: Image, dt_s: float) -> None:
         age, held = self._age, self._held
         assert age is not None
-        is_there = foreground > 0
-        same = (np.abs(half - held) < _SAME) & is_there
-        other = is_there & ~same
-        age[same] += dt_s
-        held[same] += 0.1 * (half[same] - held[same])
-        age[other] -= dt_s * np.minimum(1.0, age[other] / _COVERED_S + 0.2)
-        age[~is_there] -= 4.0 * dt_s
+        if not foreground.any() and not age.any():
+            np.copyto(held, half)
+            return
+        there = (foreground > 0).astype(np.float32)
+        same = there * (np.abs(half - held) < _SAME)
+        other = there - same
+        held += (0.1 * same) * (half - held)
+        age += dt_s * (same - 4.0 * (1.0 - there) - other * np.minimum(1.0, age / _COVERED_S + 0.2))
         np.clip(age, 0.0, HOLD_S, out=age)
-        young = age <= 0.3
-        held[young] = half[young]
+        np.copyto(held, half, where=age <= 0.3)
 
     def _named(self, blobs: Sequence[Blob], grey: Image, background: Field, now_s: float) -> tuple[Thing, ...]:
         left = list(self.things)

@@ -17,7 +17,7 @@ from sensors.camera.scene import View, log_brightness
 
 Sight = Literal["ok", "covered", "moved", "defocused", "dark", "frozen"]
 
-_EVERY_S: Final = 0.5
+_EVERY_S: Final = 0.75
 _LASTED_S: Final = 2.0
 _FROZEN_S: Final = 8.0
 """A cheap camera repeats pictures for seconds under load; its noise is never exactly the same for so long."""
@@ -49,7 +49,7 @@ class Watch:
         self._same_s = 0.0
 
     def step(self, view: View, now_s: float) -> Sight:
-        """The state of sight after this view; looks twice a second."""
+        """The state of sight after this view; looks about once a second."""
         dt_s = min(now_s - self._last_s, 2.0)
         if dt_s < _EVERY_S:
             return self.sight

