@@ -40,6 +40,8 @@ class Ear:
         self._gain = 1.0 / pascals(plan.full_scale_db)
         loop = street_loop(rng, _LOOP_S, scenario.rate_hz, plan.noise_db) * self._gain
         self._loop: NDArray[np.float32] = np.asarray(loop, dtype=np.float32)
+        # Not all microphones of a process shall work at the same moment.
+        self._ahead_s = _AHEAD_S + 0.25 * (self._number % 16)
         self._turn = 0
         self._coming: deque[Emission] = deque(emissions(scenario, seed, 0))
         self._heard: list[Heard] = []
@@ -48,7 +50,7 @@ class Ear:
         """Samples `start` to `start + count` from the scenario's beginning."""
         if self._plan.fault == "dead":
             return np.zeros(count, dtype=np.float32)
-        self._prepare((start + count) / self._scenario.rate_hz + _AHEAD_S)
+        self._prepare((start + count) / self._scenario.rate_hz + self._ahead_s)
         block = self._noise(start, count)
         for heard in self._heard:
             low, high = max(start, heard.start), min(start + count, heard.start + heard.samples.size)

@@ -16,6 +16,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
+from scipy.signal import oaconvolve
 
 from sensors.simulator.air import Air, absorption_db_per_m
 from sensors.simulator.noise import frequencies
@@ -182,9 +183,9 @@ def carry(
     start = int(np.floor(min(arrivals) * rate)) - _MARGIN
     tail_n = round(city.decay_s * 0.8 * rate) if city.tail_db is not None else 0
     spread = round((max(arrivals) - min(arrivals)) * rate)
-    size = next_fast_len(wave.samples.size + spread + tail_n + 2 * _MARGIN, real=True)
+    # The city's answer to one impulse is short; a long sound is folded with it piece by piece.
+    size = next_fast_len(spread + tail_n + 8 * _MARGIN, real=True)
     hz = frequencies(size, rate)
-    emitted = np.fft.rfft(wave.samples, size)
     response = np.zeros(hz.size, dtype=np.complex128)
     for way, arrival in zip(found, arrivals, strict=True):
         response += _transfer(hz, way, city) * np.exp(-2j * np.pi * hz * (arrival - start / rate))
@@ -194,7 +195,8 @@ def carry(
         tail_db = city.tail_db + 10.0 * np.log10(found[0].length_m / 100.0)
         scattered = _tail(rng, _transfer(hz, open_way, city), rate, city, size, tail_db)
         response += scattered * np.exp(-2j * np.pi * hz * (arrivals[0] - start / rate))
-    return Heard(start, np.fft.irfft(emitted * response, size).astype(np.float32))
+    answer = np.fft.irfft(response, size).astype(np.float32)
+    return Heard(start, np.asarray(oaconvolve(wave.samples, answer), dtype=np.float32))
 
 
 def carry_moving(

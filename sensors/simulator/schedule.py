@@ -7,6 +7,7 @@ out the same evening.
 from __future__ import annotations
 
 import functools
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from sensors.simulator.scenario import Scenario, ScenePlan, SoundPlan
 from sensors.simulator.waveforms import MAKERS, Waveform
 
 _EMISSION, _PLACE = 1, 2
+_MAKING = threading.Lock()
 
 
 class Truth(Struct, frozen=True):
@@ -46,8 +48,10 @@ class Emission:
     path: NDArray[np.float64] | None
 
     def wave(self, seed: int, rate_hz: int) -> Waveform:
-        """Its waveform at 1 m, the same for every listener."""
-        return _wave(self.plan, self.key, seed, rate_hz)
+        """Its waveform at 1 m, the same for every listener; may be called from several threads."""
+        # Made once for all microphones of a process, not once by each of those that ask at the same moment.
+        with _MAKING:
+            return _wave(self.plan, self.key, seed, rate_hz)
 
 
 @functools.lru_cache(maxsize=48)

@@ -119,10 +119,10 @@ def _voice(rng: np.random.Generator, count: int, rate_hz: int) -> NDArray[np.flo
 
 
 def clamor(rng: np.random.Generator, rate_hz: int, level_db: float, seconds: float) -> Waveform:
-    """A shouting crowd of twenty-four voices that swells and falls; `level_db` is its LAeq at 1 m."""
+    """A shouting crowd of sixteen voices that swells and falls; `level_db` is its LAeq at 1 m."""
     count = round(seconds * rate_hz)
     crowd = np.zeros(count)
-    for _ in range(24):
+    for _ in range(16):
         crowd += _voice(rng, count, rate_hz) * rng.uniform(0.4, 1.0)
     swell = np.interp(np.arange(count), np.linspace(0, count, 9), rng.uniform(0.5, 1.0, 9))
     return Waveform(_level(_fade(crowd * swell, rate_hz, min(1.0, seconds / 4)), rate_hz, level_db), rate_hz)
