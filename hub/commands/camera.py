@@ -16,6 +16,7 @@ import typer
 if TYPE_CHECKING:
     from sensors.camera.capture import ChildSource
     from sensors.camera.settings import CameraSettings
+    from sensors.camera.station import CameraStation
     from sensors.identity import Identity
 
 app = typer.Typer()
@@ -63,6 +64,7 @@ def camera(
     """
     from sensors.camera.frames import SourceError
     from sensors.camera.settings import EXAMPLE, CameraSettings, SettingsError, load_settings
+    from sensors.camera.station import CameraStation  # before the loop runs: it reads files to name its rule set
     from sensors.confinement import forbid_core_dumps
 
     forbid_core_dumps()
@@ -84,7 +86,7 @@ def camera(
             return
         if not rules.zones:
             typer.echo("No zones: nothing is watched. See `tocsin camera --example`.", err=True)
-        asyncio.run(_watch(source, rules, hub, identity, state, exercise, as_json))
+        asyncio.run(_watch(CameraStation, source, rules, hub, identity, state, exercise, as_json))
     except SourceError as error:
         raise _fail(error.code, str(error)) from None
     except KeyboardInterrupt:
@@ -156,6 +158,7 @@ def _check(source: ChildSource, rules: CameraSettings, *, as_json: bool) -> None
 
 
 async def _watch(
+    station_type: type[CameraStation],
     source: ChildSource,
     rules: CameraSettings,
     hub: str,
@@ -164,14 +167,12 @@ async def _watch(
     exercise: bool,
     as_json: bool,
 ) -> None:
-    from sensors.camera.station import CameraStation
-
     task = asyncio.current_task()
     assert task is not None
     with suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     if identity is None:
-        await _print(CameraStation(DEFAULT_SENSOR, source, rules, exercise=exercise), as_json)
+        await _print(station_type(DEFAULT_SENSOR, source, rules, exercise=exercise), as_json)
         return
     from sensors.agent import Agent
     from sensors.spool import Spool
@@ -186,7 +187,7 @@ async def _watch(
         uplink = Uplink(address, key, spool)
     except ValueError as error:
         raise _fail("hub_unusable", str(error)) from None
-    station = CameraStation(key.sensor, source, rules, exercise=exercise)
+    station = station_type(key.sensor, source, rules, exercise=exercise)
     typer.echo(f"{key.sensor} watches and tells {address}; Ctrl-C stops.", err=True)
     agent = Agent(key.sensor, station, spool, uplink, exercise=exercise)
     try:
