@@ -19,7 +19,7 @@ from hub.fusion.settings import FusionSettings
 app = typer.Typer()
 
 MOST_POINTS = 40_000
-NEXT_POINTS = 400
+NEXT_POINTS = 150
 """The next place is chosen on a map of about so many points."""
 CLASSES = ((10.0, "#1a9850"), (25.0, "#a6d96a"), (50.0, "#fdae61"), (math.inf, "#d73027"))
 """Expected error in metres up to each limit, and its colour."""
