@@ -129,13 +129,13 @@ def _run(options: Options, *, as_json: bool) -> None:
             _print_json(house.outcome, as_json)
             raise typer.Exit(1) from None
         except OSError as error:
-            values = {"path": error.filename or options.data or "", "reason": error.strerror or str(error)}
-            terminal.out("demo_folder_unusable", values)
+            path = error.filename or options.data or ""
+            terminal.out("demo_folder_unusable", {"path": path, "reason": error.strerror or str(error)})
             raise typer.Exit(2) from None
         if not options.headless:
             terminal.out("demo_stopped", {})
             return
-        key, values = (
+    
             ("demo_success", {"seconds": outcome.seconds}) if outcome.ok else ("demo_failure", {"seconds": HEADLESS_S})
         )
         terminal.out(key, values)

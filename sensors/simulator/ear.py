@@ -21,6 +21,8 @@ from sensors.simulator.schedule import Emission, emissions, turns
 _LOOP_S: Final = 16.0
 _AHEAD_S: Final = 2.5
 """How early a sound is prepared: longer than any whistle before its report."""
+_REACH_S: Final = 20.0
+"""Time for the last of a sound, with its echoes, to cross a quarter of 5 km."""
 _NOISE, _WAY = 3, 4
 _FAINT_DB: Final = 12.0
 """A sound whose peak stays this far under the noise's LAeq is not carried: nothing could hear it."""
@@ -50,7 +52,8 @@ class Ear:
         """Samples `start` to `start + count` from the scenario's beginning."""
         if self._plan.fault == "dead":
             return np.zeros(count, dtype=np.float32)
-        self._prepare((start + count) / self._scenario.rate_hz + self._ahead_s)
+        rate = self._scenario.rate_hz
+        self._prepare((start + count) / rate + self._ahead_s, start / rate)
         block = self._noise(start, count)
         for heard in self._heard:
             low, high = max(start, heard.start), min(start + count, heard.start + heard.samples.size)
@@ -70,8 +73,8 @@ class Ear:
             return self._loop[offset : offset + count].copy()
         return np.asarray(self._loop[np.arange(start, start + count) % size], dtype=np.float32)
 
-    def _prepare(self, until_s: float) -> None:
-        """Carry every sound emitted before `until_s`."""
+    def _prepare(self, until_s: float, from_s: float) -> None:
+        """Carry every sound emitted before `until_s`; one that was over before `from_s` is left out."""
         while True:
             if not self._coming:
                 last = turns(self._scenario)
@@ -86,7 +89,8 @@ class Ear:
             if self._coming[0].emitted_s > until_s:
                 return
             emission = self._coming.popleft()
-            if self._audible(emission):
+            over_s = emission.emitted_s + emission.plan.duration_s + _REACH_S
+            if over_s > from_s and self._audible(emission):
                 heard = self._carry(emission)
                 self._heard.append(Heard(heard.start, heard.samples * np.float32(self._gain)))
 

@@ -69,3 +69,9 @@ def test_a_burst_is_as_many_emissions_from_one_place() -> None:
     assert len(burst) == truths(load("burst"), 1, 0)[0].rounds == 5
     assert len({emission.place for emission in burst}) == 1
     assert np.diff([emission.emitted_s for emission in burst]) == pytest.approx([0.45] * 4)
+
+
+def test_a_microphone_switched_on_late_hears_what_one_hears_that_was_there_all_along(shot: Scenario) -> None:
+    late, early = Ear(shot, shot.microphone[5], 1), Ear(shot, shot.microphone[5], 1)
+    early.read(0, 8 * RATE)
+    assert np.array_equal(late.read(8 * RATE, RATE), early.read(8 * RATE, RATE))
