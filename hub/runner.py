@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from uuid import UUID
@@ -24,7 +24,7 @@ from aiohttp import web
 from hub.fusion.air import Air
 from hub.fusion.engine import FusionEngine
 from hub.incident import Incident, Site
-from hub.keys import CONFIG, LOG, REGISTRY, RUNNER, STORE
+from hub.keys import CONFIG, GATE, LOG, REGISTRY, RUNNER, STORE
 from hub.log import Entry, EventLog, LogUnavailable
 from hub.registry import Registry
 from hub.store import Store
@@ -52,13 +52,24 @@ def _same_belief(a: Incident, b: Incident) -> bool:
 
 
 class FusionRunner:
-    """One reader of the log, one engine, one writer of incidents."""
+    """One reader of the log, one engine, one writer of incidents.
 
-    def __init__(self, event_log: EventLog, registry: Registry, store: Store, engine: FusionEngine) -> None:
+    `couples` says whether the law lets sound and cameras meet in one incident now.
+    """
+
+    def __init__(
+        self,
+        event_log: EventLog,
+        registry: Registry,
+        store: Store,
+        engine: FusionEngine,
+        couples: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._log = event_log
         self._registry = registry
         self._store = store
         self._engine = engine
+        self._couples = couples
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fusion")
         self._offered: deque[tuple[int, int]] = deque()
         self._rebuilt: dict[UUID, Incident] = {}
@@ -90,6 +101,7 @@ class FusionRunner:
 
     async def _step(self) -> None:
         """One batch, or one tick."""
+        self._engine.couples = self._couples()
         await self._refresh_sites()
         entries = await self._log.read(self._position, BATCH)
         if not entries and self._position >= self._saved:
@@ -169,7 +181,14 @@ class FusionRunner:
 async def fusion_context(app: web.Application) -> AsyncIterator[None]:
     """Fusion for as long as the application runs."""
     air = Air(temperature_c=app[CONFIG].fusion.temperature_c)
-    runner = FusionRunner(app[LOG], app[REGISTRY], app[STORE], FusionEngine((), air=air))
+    gate = app[GATE]
+    runner = FusionRunner(
+        app[LOG],
+        app[REGISTRY],
+        app[STORE],
+        FusionEngine((), air=air),
+        couples=lambda: gate.assessment(_now_us()).couples,
+    )
     app[RUNNER] = runner
     task = asyncio.create_task(runner.run(), name="fusion")
     yield

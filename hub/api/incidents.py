@@ -14,14 +14,21 @@ from hub.api import geojson
 from hub.api.language import language_of
 from hub.api.views import incident_view
 from hub.incident import State
-from hub.keys import GATE, RUNNER, STORE
+from hub.keys import AUDIT, GATE, RUNNER, STORE
+from hub.policy.audit import Record
 from hub.problem import Problem
 from hub.store import Decision, SecondPersonNeeded, StaleRevision, StoredIncident, TransitionRefused
+from hub.words import say
 
 MAX_LIMIT: Final = 500
 PAGE: Final = 50
 REASON_NEEDED: Final = frozenset({"reject"})
 """Rejecting names why, in a word or two: it is what precision per class and sensor is learnt from."""
+
+
+OPERATIONAL: Final = frozenset({"operator", "supervisor"})
+"""Roles whose work the incidents are; every other reader of one in detail gives a reason."""
+READ_REASONS: Final = ("audit", "complaint", "data_subject_request", "incident_review", "maintenance", "judicial")
 
 
 class DecisionBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,7 +108,22 @@ async def one_incident(request: web.Request) -> web.Response:
     stored = await request.app[STORE].incident(_identifier(request))
     if stored is None:
         raise Problem(404, "incident_unknown", "There is no incident of this id.")
+    await _tell_read(request)
     return json_response(incident_view(stored, request.app[RUNNER].sites, language_of(request)))
+
+
+async def _tell_read(request: web.Request) -> None:
+    """Who does not work with incidents says why he reads one, and the audit log keeps it (rule G-06)."""
+    person = signed_in(request)
+    if person.role in OPERATIONAL:
+        return
+    reason = request.query.get("reason", "")
+    if reason not in READ_REASONS:
+        said = say("policy_read_without_reason", {"reasons": ", ".join(READ_REASONS)}, language_of(request))
+        raise Problem(400, "LEGAL_READ_WITHOUT_REASON", said, reasons=list(READ_REASONS))
+    audit = request.app[AUDIT]
+    subject = f"incident {request.match_info['id']}"
+    await audit.append(Record(now_us(), "read", audit.pseudonym(person.name), subject, reason, {"role": person.role}))
 
 
 async def decide(request: web.Request) -> web.Response:
@@ -112,6 +134,8 @@ async def decide(request: web.Request) -> web.Response:
     if body.action in REASON_NEEDED and not reason:
         raise Problem(422, "reason_needed", "Say in a word why it is rejected.")
     decision = Decision(person=person.name, action=body.action, reason=reason, at_us=now_us(), revision=body.revision)
+    if body.action == "confirm" and (refused := request.app[GATE].may_confirm(person.name, decision.at_us)):
+        raise Problem(403, refused.code, say(refused.words, refused.values, language_of(request)))
     dispatch = request.app[GATE].assessment(decision.at_us).mode == "dispatch"
     try:
         stored = await request.app[STORE].decide(_identifier(request), decision, dispatch=dispatch)

@@ -12,6 +12,7 @@ from pymap3d import geodetic2enu
 from hub.incident import Incident, Place, Site
 from hub.store import StoredIncident
 from hub.words import Language, say
+from sensors.protocol import SOUND_EVENTS
 
 _PROBABILITY_WORDS: Final = (
     (0.90, "probability_very_likely"),
@@ -38,6 +39,12 @@ def _from_nearest(place: Place, sites: Iterable[Site]) -> tuple[str, float, floa
         if best is None or distance < best[1]:
             best = (site.id, distance, math.degrees(math.atan2(east, north)) % 360.0)
     return best
+
+
+def own_sites(event: str, sites: Iterable[Site]) -> list[Site]:
+    """The sensors that a place may be told from: a sound's from microphones, so that no sound names a camera."""
+    kind = "microphone" if event in SOUND_EVENTS else "camera"
+    return [site for site in sites if site.kind == kind]
 
 
 def place_words(place: Place, sites: Iterable[Site], language: Language) -> str:
@@ -84,7 +91,7 @@ def summary(incident: Incident, where: str, language: Language) -> str:
 def incident_view(stored: StoredIncident, sites: Mapping[str, Site], language: Language) -> dict[str, Any]:
     """The incident as the interface gives it."""
     incident = stored.incident
-    where = place_words(incident.place, sites.values(), language)
+    where = place_words(incident.place, own_sites(incident.event, sites.values()), language)
     view: dict[str, Any] = msgspec.to_builtins(incident)
     view["place"]["words"] = where
     view["event_name"] = event_name(incident.event, language)

@@ -43,6 +43,8 @@ class FusionEngine:
         self.settings = settings or FusionSettings()
         self.air = air or Air()
         self.context = context or Context()
+        self.couples = True
+        """False where the law keeps sound and cameras apart: then no camera corroborates what was heard."""
         self.table = SiteTable(sites)
         self.buffer = PickBuffer(self.table)
         self.slow = SlowEvents(self.settings)
@@ -184,6 +186,8 @@ class FusionEngine:
 
     def _camera_spoke(self, d: Detection) -> None:
         """A camera spoke: incidents near it in time are looked at again."""
+        if not self.couples:
+            return
         for episode in self._episodes:
             episode.camera_spoke(d, self._now_us, self.settings)
         self._next_due()

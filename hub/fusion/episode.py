@@ -133,7 +133,7 @@ class Episode:
             self.dirty = False
             closing = self._closing(settings)
             self.settled = self.settled or (final and now_us >= closing)
-        seen = [self._with_cameras(shot, engine) for shot in self.shots]
+        seen = [self._with_cameras(shot, engine) if engine.couples else shot for shot in self.shots]
         changed = self._revise(seen, now_us, settings)
         self.due_us = None if self.settled else max(closing, now_us + 1)
         return changed

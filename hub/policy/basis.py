@@ -152,6 +152,10 @@ class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     end: str = ""
     """Last day of the laboratory."""
 
+    def facts_of(self, sensor: str) -> SensorFacts | None:
+        """What was stated of `sensor`: the first that fits; None where nothing was."""
+        return next((facts for facts in self.sensors if facts.fits(sensor)), None)
+
 
 def field_at(policy: PolicyConfig, path: str) -> Any:
     """The value at a dotted path such as `dpo.email`."""

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from hub.policy.basis import Modality, PolicyConfig
 from hub.policy.mode import Assessment, assess
-from hub.policy.profiles import PROFILES, Mode
-from hub.policy.rules import Reason
+from hub.policy.profiles import PROFILES, PROTECTED_PLACES, Mode
+from hub.policy.rules import Reason, may_confirm
 from sensors.protocol import SOUND_EVENTS, AnyMessage, Detection, Heartbeat, Occupancy, SoundLevel
 
 FRESH_US: Final = 1_000_000
@@ -81,6 +81,28 @@ class Gate:
             self.refused[refused.code] += 1
         return refused
 
+    def _of_place(self, message: AnyMessage, sensor: str) -> Refusal | None:
+        """Red line 13, and the classes that were stated of the sensor: it says nothing else, whatever it is able to."""
+        facts = self.policy.facts_of(sensor)
+        if facts is None:
+            return None
+        event = message.event if isinstance(message, Detection) else None
+        watches = isinstance(message, Detection | Occupancy) and event != "fire"
+        if facts.place in PROTECTED_PLACES and watches:
+            return Refusal("LEGAL_REDLINE:13", "redline_13", {"asked": sensor})
+        if event is not None and facts.classes and event not in facts.classes:
+            values = {"profile": self.policy.profile, "event": event}
+            return Refusal("LEGAL_CLASS_NOT_LISTED", "policy_class_not_listed", values)
+        return None
+
+    def may_confirm(self, person: str, now_us: int) -> Refusal | None:
+        """Why `person` may not confirm an incident; None where she may. A refusal is counted."""
+        reason = may_confirm(self.policy, person, dt.datetime.fromtimestamp(now_us / 1e6, self._zone))
+        if reason is None:
+            return None
+        self.refused[reason.code] += 1
+        return Refusal(reason.code, reason.words, reason.values)
+
     def _judge(self, message: AnyMessage, sensor: str, assessment: Assessment) -> Refusal | None:
         profile = self.policy.profile
         known = self._sensors.get(sensor)
@@ -99,4 +121,4 @@ class Gate:
         if isinstance(message, Detection) and message.event not in assessment.classes:
             values: dict[str, str] = {"profile": profile, "event": message.event}
             return Refusal("LEGAL_CLASS_NOT_LISTED", "policy_class_not_listed", values)
-        return None
+        return self._of_place(message, sensor)

@@ -44,7 +44,7 @@ class Assessment(Struct, frozen=True):
         """The mode of one sensor and what holds it down."""
         if self.mode == "off":
             return "off", tuple(reason for reason in self.reasons if reason.sensor is None)
-        facts = next((facts for facts in policy.sensors if facts.fits(sensor)), None)
+        facts = policy.facts_of(sensor)
         own = tuple(reason for reason in self.reasons if facts is not None and reason.sensor == facts.id)
         if sensor in self.suspended:
             own += (Reason("LEGAL_SUSPENDED", "policy_suspended_sensor", {"sensor": sensor}, sensor),)

@@ -37,6 +37,9 @@ AUDIT_DAYS: Final = (184, 365)
 """Six months at least (AI Act article 19), a year at most (CNIL deliberation 2021-122)."""
 VIDEO_DAYS_MAX: Final = 30
 
+PROTECTED_PLACES: Final = frozenset({"worship", "political", "health"})
+"""Red line 13: closed to every class but fire."""
+
 COMMON: Final = ("controller", "purpose", "dpo.name", "dpo.email", "dpo.phone")
 ASSESSED: Final = ("dpia.id", "dpia.version", "dpia.date", "dpia.dpo_opinion_ref", "dpia.review_due")
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from hub.policy.basis import PolicyConfig, field_at
+from hub.policy.basis import Operator, PolicyConfig, field_at
 from hub.policy.profiles import (
     AUDIT_DAYS,
     DECREE_CLASSES,
@@ -20,6 +20,7 @@ from hub.policy.profiles import (
     MIN_BIN_MINUTES,
     ORDER_MAX_DAYS,
     PROFILES,
+    PROTECTED_PLACES,
     VIDEO_DAYS_MAX,
 )
 from hub.policy.redlines import crossed
@@ -87,7 +88,7 @@ def red_lines(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:
     for facts in policy.sensors:
         if facts.place == "school" and policy.profile not in {"noise-levels", "lab"}:
             yield Reason("LEGAL_REDLINE:14", "redline_14", {"asked": facts.id}, facts.id)
-        if facts.place in {"worship", "political", "health"} and set(facts.classes) - {"fire"}:
+        if facts.place in PROTECTED_PLACES and set(facts.classes) - {"fire"}:
             yield Reason("LEGAL_REDLINE:13", "redline_13", {"asked": facts.id}, facts.id)
         if facts.movable or facts.place == "dwelling":
             yield Reason("LEGAL_REDLINE:11", "redline_11", {"asked": facts.id}, facts.id)
@@ -198,15 +199,29 @@ def kept(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:
         yield Reason("LEGAL_REGION", "policy_region", {"region": policy.hosting_region})
 
 
+def designated(operator: Operator, now: dt.datetime) -> bool:
+    """True while the designation of a person runs: named, of a service, trained by `now`, not over."""
+    named = all(is_filled(text) for text in (operator.name, operator.service))
+    trained = moment(operator.trained_on, now.tzinfo)
+    until = moment(operator.until, now.tzinfo, end=True)
+    return named and trained is not None and until is not None and trained <= now < until
+
+
 def operators(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:
     """G-07, J-09: people who decide are designated and trained, and their designation runs."""
     if policy.profile != "fr-2023-380" or not policy.operators:
         return
-    for operator in policy.operators:
-        until = moment(operator.until, now.tzinfo, end=True)
-        if is_filled(operator.name) and is_filled(operator.trained_on) and until is not None and now < until:
-            return
-    yield Reason("LEGAL_NOT_HABILITATED", "policy_nobody_habilitated", {})
+    if not any(designated(operator, now) for operator in policy.operators):
+        yield Reason("LEGAL_NOT_HABILITATED", "policy_nobody_habilitated", {})
+
+
+def may_confirm(policy: PolicyConfig, person: str, now: dt.datetime) -> Reason | None:
+    """Why `person` may not confirm now; None where she may. Only `fr-2023-380` asks for a designation by name."""
+    if policy.profile != "fr-2023-380":
+        return None
+    if any(operator.name == person and designated(operator, now) for operator in policy.operators):
+        return None
+    return Reason("LEGAL_NOT_HABILITATED", "policy_not_habilitated", {"person": person})
 
 
 RULES: Final[tuple[Rule, ...]] = (red_lines, sound, classes, required_fields, dates, sensors, kept, operators)

@@ -1,0 +1,72 @@
+"""Who may confirm, and who says why before he reads: the law's answers over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from hub.incident import Incident
+from hub.keys import AUDIT, GATE, STORE
+from hub.policy.basis import Operator
+from hub.policy.gate import Gate
+
+ADDRESS = "/api/v1/incidents/00000000-0000-0000-0000-000000000001"
+
+
+async def test_under_a_prefect_s_order_only_a_designated_person_confirms(
+    hub: Any, gunshot: Callable[..., Incident]
+) -> None:
+    await hub.app[STORE].save([gunshot(event="intrusion", exercise=False)], 1)
+    client = await hub.session("operator")
+    gate: Gate = hub.app[GATE]
+    gate.policy = msgspec.structs.replace(gate.policy, profile="fr-2023-380")
+    for action, status in (("acknowledge", 200), ("confirm", 403), ("reject", 200)):
+        body = {"action": action, "revision": 1, "reason": "un pétard"}
+        async with client.post(f"{ADDRESS}/decisions?lang=fr", json=body) as answer:
+            assert answer.status == status
+            if status == 403:
+                told = await answer.json(content_type=None)
+                assert told["code"] == "LEGAL_NOT_HABILITATED"
+                assert "habilité" in told["detail"]
+    assert gate.refused["LEGAL_NOT_HABILITATED"] == 1
+
+
+async def test_a_designated_person_confirms_by_her_own_name(hub: Any, gunshot: Callable[..., Incident]) -> None:
+    await hub.app[STORE].save([gunshot(event="intrusion", exercise=False)], 1)
+    client = await hub.session("operator")
+    name = f"operator {id(client)}"
+    gate: Gate = hub.app[GATE]
+    operators = (Operator(name, "police municipale", "2020-01-01", "2100-01-01"),)
+    gate.policy = msgspec.structs.replace(gate.policy, profile="fr-2023-380", operators=operators)
+    async with client.post(f"{ADDRESS}/decisions", json={"action": "confirm", "revision": 1}) as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize("role", ["auditor", "technician", "administrator"])
+async def test_who_does_not_work_with_incidents_says_why_he_reads_one(
+    hub: Any, gunshot: Callable[..., Incident], role: Any
+) -> None:
+    await hub.app[STORE].save([gunshot()], 1)
+    client = await hub.session(role)
+    for asked in ("", "?reason=", "?reason=curiosity"):
+        async with client.get(ADDRESS + asked) as answer:
+            assert answer.status == 400
+            told = await answer.json(content_type=None)
+            assert told["code"] == "LEGAL_READ_WITHOUT_REASON"
+            assert "audit" in told["reasons"]
+    async with client.get(f"{ADDRESS}?reason=complaint") as answer:
+        assert answer.status == 200
+    kept = [leaf.record or b"" for leaf in await hub.app[AUDIT].leaves() if leaf.kind == "read"]
+    assert len(kept) == 1
+    assert b"complaint" in kept[0]
+    assert role.encode() + b" " not in kept[0], "the log names people by pseudonym"
+
+
+async def test_an_operator_reads_what_he_works_with_without_a_word(hub: Any, gunshot: Callable[..., Incident]) -> None:
+    await hub.app[STORE].save([gunshot()], 1)
+    for role in ("operator", "supervisor"):
+        async with (await hub.session(role)).get(ADDRESS) as answer:
+            assert answer.status == 200
