@@ -135,10 +135,10 @@ def _run(options: Options, *, as_json: bool) -> None:
         if not options.headless:
             terminal.out("demo_stopped", {})
             return
-    
-            ("demo_success", {"seconds": outcome.seconds}) if outcome.ok else ("demo_failure", {"seconds": HEADLESS_S})
-        )
-        terminal.out(key, values)
+        if outcome.ok:
+            terminal.out("demo_success", {"seconds": outcome.seconds})
+        else:
+            terminal.out("demo_failure", {"seconds": HEADLESS_S})
     _print_json(outcome, as_json)
     if not outcome.ok:
         raise typer.Exit(1)
