@@ -7,11 +7,12 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
 
-from hub.keys import CONFIG, LOG, OUTBOX, STORE
+from hub.keys import CONFIG, LOG, OUTBOX, REGISTRY, STORE
 from hub.sinks.influx import CONSUMER, ChangeSource, InfluxTarget, InfluxWriter, MessageSource, Pump
 from hub.sinks.outbox import OutboxWorker
 from hub.store.changes import forget_consumer
@@ -59,7 +60,9 @@ async def influx_context(app: web.Application) -> AsyncIterator[None]:
         return
     target = InfluxTarget(influx.url, influx.bucket, influx.org, influx.token, influx.token_file)
     writer = await InfluxWriter.open(target)
-    sources = (MessageSource(app[LOG]), ChangeSource(app[STORE]))
+    config = app[CONFIG]
+    messages = MessageSource(app[LOG], app[REGISTRY], ZoneInfo(config.time_zone))
+    sources = (messages, ChangeSource(app[STORE], config.language))
     app[INFLUX] = tuple(Pump(source, writer.write, random.random) for source in sources)
     tasks = [asyncio.create_task(_kept_alive("influx", pump.run), name="influx") for pump in app[INFLUX]]
     yield

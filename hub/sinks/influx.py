@@ -11,6 +11,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
@@ -21,10 +22,12 @@ from msgspec import Struct
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.log import EventLog
+from hub.registry import Registry
 from hub.sinks.schedule import SLOW_DOWN_S, retry_after_s
 from hub.store.changes import commit_position, committed_position
 from hub.store.engine import StoreBusy
 from hub.store.store import Store
+from hub.words import Language
 
 if TYPE_CHECKING:
     from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
@@ -91,8 +94,11 @@ class MessageSource:
 
     name = "messages"
 
-    def __init__(self, event_log: EventLog) -> None:
+    def __init__(self, event_log: EventLog, registry: Registry | None = None, zone: tzinfo = UTC) -> None:
+        """`registry` adds where each sensor stands, `zone` the hours of evening and night."""
         self._log = event_log
+        self._registry = registry
+        self._zone = zone
 
     async def committed(self) -> int:
         """Where this consumer is in the log."""
@@ -105,7 +111,8 @@ class MessageSource:
         entries = await self._log.read(after, BATCH)
         if not entries:
             return [], after
-        lines = await asyncio.to_thread(lambda: [message_line(entry.message) for entry in entries])
+        known = {} if self._registry is None else {one.id: one for one in await self._registry.sensors()}
+        lines = await asyncio.to_thread(lambda: [message_line(entry.message, known, self._zone) for entry in entries])
         return lines, entries[-1].position
 
     async def wait(self, after: int) -> None:
@@ -122,8 +129,10 @@ class ChangeSource:
 
     name = "changes"
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, language: Language = "fr") -> None:
+        """`language` is that of the evidence's sentences, which a dashboard can't look up."""
         self._store = store
+        self._language: Language = language
 
     async def committed(self) -> int:
         """Where this consumer is in the changes."""
@@ -131,7 +140,7 @@ class ChangeSource:
 
     async def read(self, after: int) -> tuple[list[str], int]:
         """Each incident that changed as it is now, and each attempt; one point an incident in a batch."""
-        from hub.sinks.series import delivery_line, incident_line
+        from hub.sinks.series import delivery_line, detail_lines, incident_line
 
         changes = await self._store.changes(after, BATCH)
         if not changes:
@@ -139,7 +148,9 @@ class ChangeSource:
         attempts = {change.reference for change in changes if change.kind == "delivery"}
         found = await self._store.several([UUID(one) for one in dict.fromkeys(change.id for change in changes)])
         exercises = {stored.incident.id: stored.incident.exercise for stored in found}
-        lines = [incident_line(stored) for stored in found]
+        lines = await asyncio.to_thread(
+            lambda: [line for one in found for line in (incident_line(one), *detail_lines(one, self._language))]
+        )
         for delivery in await self._store.deliveries(attempts):
             if delivery.incident is not None:
                 lines.append(delivery_line(delivery, exercises.get(delivery.incident, False)))
