@@ -91,6 +91,10 @@ class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     webhooks: tuple[Endpoint, ...] = ()
     confirmations: Literal[1, 2] = 1
     """How many different people confirm before dispatch: 2 for two-person confirmation."""
+    lease_s: Annotated[float, Meta(ge=5.0, le=3_600.0)] = 30.0
+    """How long a sensor goes on analysing without hearing from the hub. A stop reaches it within a second while the
+    hub lives; where the hub hangs or is cut off it stops by itself after this time. Longer leases hear more through an
+    outage, shorter ones stop sooner."""
     keeping: Keeping = Keeping()
     """When incidents are called out again and expire, and how long each kind is kept."""
     open_console: bool = False

@@ -1,4 +1,8 @@
-"""Source -> analyser -> spool -> uplink: the loop that every agent shares."""
+"""Source -> analyser -> spool -> uplink: the loop that every agent shares.
+
+With a hub the station runs only while the agent holds a fresh lease of it; without one (a dry run) nothing is told
+to anybody, and nothing has to be allowed.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from uuid import UUID
 import structlog
 import uuid6
 
+from sensors.lease import AWAITED
 from sensors.protocol import AnyMessage, CaptureState, Heartbeat
 from sensors.spool import Spool
 from sensors.uplink import Uplink
@@ -90,8 +95,8 @@ SOFTWARE: Final = software_version()
 class Agent:
     """One sensor's process beside it: runs `station`, keeps what it says in `spool`, carries it by `uplink`.
 
-    Without an uplink (a dry run) the spool only fills. The clocks and ids are arguments so that tests and replays
-    rule them.
+    Without an uplink (a dry run) the spool only fills and no lease is needed. The clocks and ids are arguments so that
+    tests and replays rule them.
     """
 
     def __init__(
@@ -113,6 +118,8 @@ class Agent:
         self.spool = spool
         self.uplink = uplink
         self.restarts = 0
+        self.withheld = 0
+        """Messages that the lease did not allow to tell: a class that was stopped, or the moment of the stop."""
         self._heartbeat_s = heartbeat_s
         self._exercise = exercise
         self._budget = budget or RestartBudget()
@@ -142,10 +149,39 @@ class Agent:
         await self.spool.aclose()
 
     async def _watch(self) -> None:
+        """Run the station while it may, until its source has ended."""
+        if self.uplink is None:
+            await self._capture()
+            return
+        lease = self.uplink.lease
+        while True:
+            await lease.held()
+            capture = asyncio.create_task(self._capture(), name=f"capture {self.sensor_id}")
+            over = asyncio.create_task(lease.over(), name=f"lease {self.sensor_id}")
+            try:
+                await asyncio.wait({capture, over}, return_when=asyncio.FIRST_COMPLETED)
+                if capture.done():
+                    await capture
+                    return
+            finally:
+                capture.cancel()
+                over.cancel()
+                await asyncio.gather(capture, over, return_exceptions=True)
+            log.warning("suspended", sensor=self.sensor_id, reason=lease.reason)
+            await self.spool.put(await self._heartbeat())
+
+    async def _tell(self, message: AnyMessage) -> None:
+        """What the station found goes into the spool where the lease allows it, else nowhere."""
+        if self.uplink is None or self.uplink.lease.allows(message):
+            await self.spool.put(message)
+        else:
+            self.withheld += 1
+
+    async def _capture(self) -> None:
         """Run the station, and again whenever it fails; returns when its source has ended."""
         while True:
             try:
-                await self.station.run(self.spool.put)
+                await self.station.run(self._tell)
                 self._failure = ""
             except Exception as error:  # noqa: BLE001 - reported, and the station is started again
                 self._failure = "station_failed"
@@ -175,6 +211,9 @@ class Agent:
         capture, reason = health.capture, health.reason
         if self._failure and capture == "lost":
             reason = reason or self._failure
+        lease = None if self.uplink is None else self.uplink.lease
+        if lease is not None and not lease.fresh:
+            capture, reason = ("starting" if lease.reason == AWAITED else "suspended"), lease.reason[:40]
         if counts.fault and capture == "ok":
             capture, reason = "degraded", counts.fault[:40]
         return Heartbeat(

@@ -122,7 +122,8 @@ class Occupancy(Message, tag="occupancy", frozen=True, forbid_unknown_fields=Tru
     counts: Counts
 
 
-CaptureState = Literal["ok", "starting", "degraded", "lost"]
+CaptureState = Literal["ok", "starting", "degraded", "lost", "suspended"]
+"""`suspended`: nothing is captured, because the sensor holds no lease of its hub."""
 
 
 class Heartbeat(Message, tag="heartbeat", frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):

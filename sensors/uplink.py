@@ -1,6 +1,7 @@
 """Signed batches to the hub, with back-off.
 
-Two lanes share one connection pool: detections never wait behind a backlog of telemetry. A batch leaves at once,
+Two lanes share one connection pool: detections never wait behind a backlog of telemetry. A third task keeps the lease
+without which the agent does not analyse. A batch leaves at once,
 after a
 linger of 20 ms at most that gathers what comes together. What the hub has not acknowledged stays in the spool and is
 sent again; what it refuses for good is counted and dropped, so that one bad message can't stop the others.
@@ -22,6 +23,7 @@ import structlog
 from yarl import URL
 
 from sensors.identity import Identity, authority_of
+from sensors.lease import LEASE_PATH, RENEW_S, Lease, LeaseAnswer
 from sensors.protocol import MAX_BATCH
 from sensors.spool import LANES, Lane, Spool, Spooled, SpoolError
 
@@ -34,6 +36,11 @@ LAST_RETRY_S: Final = 15.0
 LONGEST_RETRY_AFTER_S: Final = 600.0
 REVOKED_RETRY_S: Final = 300.0
 """A revoked sensor asks this seldom, with one message, whether it was let in again."""
+LEASE_PAUSE_S: Final = 1.0
+"""At least so long lies between two requests for a lease that the hub answers."""
+LEASE_RETRY_S: Final = 3.0
+"""At most so long between two requests that fail: a lease lasts several of them."""
+LEASE_TIMEOUT_S: Final = 5.0
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30.0, sock_connect=5.0)
 
 UplinkState = Literal["starting", "connected", "waiting", "busy", "clock_wrong", "refused", "revoked"]
@@ -58,6 +65,7 @@ class _Answer(msgspec.Struct):
     accepted: int = 0
     repeated: int = 0
     refused: list[_Refused] | None = None
+    lease: LeaseAnswer | None = None
 
 
 @dataclass(slots=True)
@@ -123,6 +131,7 @@ class Uplink:
         self._randomness = randomness
         self._timeout = timeout
         self._limit = MAX_BATCH
+        self.lease = Lease()
         self.health = UplinkHealth()
 
     async def run(self) -> None:
@@ -133,6 +142,7 @@ class Uplink:
         ):
             for lane in LANES:
                 group.create_task(self._carry(session, lane), name=f"uplink {lane}")
+            group.create_task(self._keep_lease(session), name="uplink lease")
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until nothing is left to send; False where `timeout_s` passed before. `run` must be running."""
@@ -167,15 +177,8 @@ class Uplink:
     async def _send(self, session: aiohttp.ClientSession, batch: list[Spooled]) -> _Wait | None:
         """One request; None where the batch is settled, else how long to wait at least before the next."""
         body = pack([item.body for item in batch])
-        now_us = self._now_us()
-        headers = self._identity.sign(
-            method="POST",
-            authority=authority_of(self._url),
-            path=INGEST_PATH,
-            content_type=CONTENT_TYPE,
-            body=body,
-            created_s=now_us // 1_000_000,
-        )
+        asked_s, now_us = self.lease.now_s(), self._now_us()
+        headers = self._signed("POST", INGEST_PATH, body, now_us)
         try:
             async with session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
                 status = response.status
@@ -188,7 +191,54 @@ class Uplink:
             answer = msgspec.json.decode(raw, type=_Answer)
         except msgspec.MsgspecError:
             answer = _Answer()
+        if answer.lease is not None:
+            self.lease.take(answer.lease, asked_s)
         return await self._settle(batch, status, answer, retry_after)
+
+    def _signed(self, method: str, path: str, body: bytes, now_us: int) -> dict[str, str]:
+        return self._identity.sign(
+            method=method,
+            authority=authority_of(self._url),
+            path=path,
+            content_type=CONTENT_TYPE,
+            body=body,
+            created_s=now_us // 1_000_000,
+        )
+
+    async def _keep_lease(self, session: aiohttp.ClientSession) -> None:
+        """Ask for a lease again and again; the hub holds the request while nothing changes."""
+        failures = 0
+        while True:
+            asked_s = self.lease.now_s()
+            wait_s = await self._ask_lease(session, asked_s)
+            failures = 0 if wait_s is None else failures + 1
+            if wait_s is None:
+                await asyncio.sleep(max(0.0, LEASE_PAUSE_S - (self.lease.now_s() - asked_s)))
+            else:
+                await asyncio.sleep(max(wait_s, min(backoff_s(failures, self._randomness), LEASE_RETRY_S)))
+
+    async def _ask_lease(self, session: aiohttp.ClientSession, asked_s: float) -> float | None:
+        """One request; None where the hub answered, else how long to wait at least before the next."""
+        now_us = self._now_us()
+        query = {"wait": str(round(RENEW_S)), "known": self.lease.tag} if self.lease.tag else {}
+        url = self._url.with_path(LEASE_PATH).with_query(query)
+        headers = self._signed("GET", LEASE_PATH, b"", now_us)
+        timeout = aiohttp.ClientTimeout(total=RENEW_S + LEASE_TIMEOUT_S, sock_connect=self._timeout.sock_connect)
+        try:
+            async with session.get(url, headers=headers, allow_redirects=False, timeout=timeout) as response:
+                status = response.status
+                retry_after = retry_after_s(response.headers.get("Retry-After"), now_us / 1e6)
+                raw = await response.content.read(65_536)
+            answer = msgspec.json.decode(raw, type=LeaseAnswer)
+        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.MsgspecError):
+            return 0.0
+        if status == 200:
+            self.lease.take(answer, asked_s)
+            return None
+        if answer.code in _REVOKED:
+            self.lease.end(answer.code)
+            return REVOKED_RETRY_S
+        return retry_after or 0.0
 
     async def _settle(
         self, batch: list[Spooled], status: int, answer: _Answer, retry_after: float | None
@@ -204,6 +254,7 @@ class Uplink:
             self._set("connected")
             return None
         if answer.code in _REVOKED:
+            self.lease.end(answer.code)
             self._set("revoked", answer.code)
             return _Wait(max(retry_after or 0.0, REVOKED_RETRY_S))
         if status in {429, 503}:

@@ -16,6 +16,8 @@ from hub.ingest.body import check_head, read_body
 from hub.ingest.caller import CLOCK, NONCES, prove, sensor_of
 from hub.ingest.decode import FORMATS, Refused, decode_batch
 from hub.ingest.judge import judge
+from hub.ingest.lease import Lease, lease_for
+from hub.ingest.lease import add_routes as add_lease
 from hub.ingest.signature import Nonces
 from hub.keys import GATE, LOG, REGISTRY
 from hub.log import LogFull, LogUnavailable
@@ -26,11 +28,13 @@ REFUSED: Final = web.AppKey("ingest_refused", Counter[str])
 
 
 class Taken(Struct, frozen=True):
-    """The answer: how many messages are new, how many were there already, and which were refused for good."""
+    """The answer: how many messages are new, how many were there already, which were refused for good, and what the
+    sensor may do from now on."""
 
     accepted: int
     repeated: int
     refused: Sequence[Refused]
+    lease: Lease
 
 
 _encoder: Final = msgspec.json.Encoder()
@@ -66,6 +70,7 @@ async def ingest(request: web.Request) -> web.Response:
             "sensor_mismatch" if foreign else "batch_refused",
             "No message of this batch was taken; `refused` says why.",
             refused=msgspec.to_builtins(refused),
+            lease=msgspec.to_builtins(lease_for(app, sensor, now_us)),
         )
     try:
         result = await app[LOG].append(good)
@@ -76,7 +81,7 @@ async def ingest(request: web.Request) -> web.Response:
         later = _later(fault.retry_after_s)
         raise Problem(503, fault.code, "The hub can't write now; nothing was taken.", headers=later) from None
     app[REGISTRY].heard(sensor.id, good, now_us)
-    answer = Taken(result.accepted, result.repeated, refused)
+    answer = Taken(result.accepted, result.repeated, refused, lease_for(app, sensor, app[CLOCK]()))
     return web.Response(body=_encoder.encode(answer), content_type="application/json")
 
 
@@ -94,4 +99,5 @@ def add_routes(app: web.Application, *, now_us: Callable[[], int] = lambda: time
     app[NONCES] = Nonces()
     app[REFUSED] = Counter()
     app.router.add_post("/api/v1/ingest", ingest)
+    add_lease(app)
     enrolment.add_routes(app)

@@ -99,6 +99,8 @@ def health_of(sensor: SensorRecord, now_us: int) -> Health:
         return Health("ok")
     if beat.capture == "lost":
         return Health("lost", beat.capture_reason or "capture_lost")
+    if beat.capture == "suspended":
+        return Health("degraded", "suspended")
     for wrong, reason in (
         (beat.capture != "ok", beat.capture_reason or f"capture_{beat.capture}"),
         (abs(beat.clock_offset_us) > CLOCK_OFF_US, "clock_off"),
@@ -145,5 +147,10 @@ def site_of(sensor: SensorRecord, now_us: int) -> Site:
         field_of_view=sensor.field_of_view,
         zones=dict(sensor.zones),
         noise_db=None if sensor.sound_level is None else sensor.sound_level.l90,
-        capture_ok=health_of(sensor, now_us).state not in {"lost", "never"},
+        capture_ok=health_of(sensor, now_us).state not in {"lost", "never"} and not _suspended(sensor),
     )
+
+
+def _suspended(sensor: SensorRecord) -> bool:
+    """True where the sensor says that it hears nothing because it was stopped: its silence tells nothing."""
+    return sensor.heartbeat is not None and sensor.heartbeat.capture == "suspended"

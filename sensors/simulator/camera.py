@@ -37,6 +37,8 @@ class SimulatedCamera:
 
     def frames(self) -> Iterator[Frame]:
         """Render and yield until closed, or until a scenario that does not repeat is over."""
+        self._closed.clear()  # switched on again after a stop
+        self._over = False
         street = Street(self._scenario, self._plan, self._seed)
         painter = StreetPainter(self._plan, self._seed)
         period_s = 1.0 / self._plan.fps

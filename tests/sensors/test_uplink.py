@@ -45,6 +45,15 @@ class Receiver:
         self.answer: Callable[[Batch], web.Response | None] = lambda batch: None
         self.kept: list[object] = []
         self.url = ""
+        self.lease: dict[str, object] = {"granted": True, "seconds": 30.0, "mode": "dispatch", "classes": ["gunshot"]}
+        self.changed = asyncio.Event()
+
+    async def give_lease(self, request: web.Request) -> web.Response:
+        if "wait" in request.query:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.changed.wait(), 5)
+            self.changed.clear()
+        return web.json_response({"tag": "a", **self.lease})
 
     async def ingest(self, request: web.Request) -> web.Response:
         self.requests += 1
@@ -67,6 +76,7 @@ async def receiver():
     receiver = Receiver()
     app = web.Application()
     app.router.add_post("/api/v1/ingest", receiver.ingest)
+    app.router.add_get("/api/v1/lease", receiver.give_lease)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -285,7 +295,7 @@ def test_restarts_are_free_until_there_were_too_many() -> None:
     assert budget.wait_s(200) == 0
 
 
-async def test_an_agent_that_is_cancelled_keeps_what_was_not_sent(tmp_path: Path) -> None:
+async def test_an_agent_that_is_cancelled_keeps_what_was_not_sent(receiver: Receiver, tmp_path: Path) -> None:
     class Endless:
         def health(self) -> StationHealth:
             return StationHealth("ok")
@@ -294,10 +304,11 @@ async def test_an_agent_that_is_cancelled_keeps_what_was_not_sent(tmp_path: Path
             await send(detection())
             await asyncio.Event().wait()
 
+    receiver.answer = lambda batch: problem(503, "log_full", **{"Retry-After": "60"})
     spool = Spool(tmp_path / "s.sqlite")
-    agent = Agent("mic-1", Endless(), spool, Uplink("http://127.0.0.1:9", Identity.generate("mic-1"), spool))
+    agent = Agent("mic-1", Endless(), spool, Uplink(receiver.url, Identity.generate("mic-1"), spool))
     task = asyncio.create_task(agent.run())
-    await asyncio.sleep(0.3)
+    await until(lambda: receiver.requests > 1)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

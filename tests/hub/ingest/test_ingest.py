@@ -24,7 +24,8 @@ async def kept(hub) -> list:
 async def test_a_signed_batch_is_in_the_log_when_it_is_acknowledged(hub, detection, heartbeat) -> None:
     messages = [detection(), heartbeat()]
     answer = await hub.send(messages)
-    assert (answer.status, answer.body) == (200, {"accepted": 2, "repeated": 0, "refused": []})
+    assert answer.status == 200
+    assert [answer.body[name] for name in ("accepted", "repeated", "refused")] == [2, 0, []]
     assert await kept(hub) == messages
 
 
@@ -32,7 +33,7 @@ async def test_a_repeat_changes_nothing(hub, detection) -> None:
     messages = [detection(), detection()]
     await hub.send(messages)
     answer = await hub.send([*messages, detection(), messages[0]])
-    assert answer.body == {"accepted": 1, "repeated": 3, "refused": []}
+    assert [answer.body[name] for name in ("accepted", "repeated", "refused")] == [1, 3, []]
     assert len(await kept(hub)) == 3
 
 
