@@ -37,6 +37,8 @@ TICK_S: Final = 0.2
 """How often windows are looked at while nothing arrives: a fifth of the second that an incident may take."""
 SITES_REFRESH_S: Final = 5.0
 RETRY_S: Final = 1.0
+HOLD_US: Final = 15_000_000
+"""A pick that opened no window may still find company: sound crosses the hearing range in 3.3 s, uplinks are late."""
 
 log = structlog.get_logger()
 
@@ -71,7 +73,7 @@ class FusionRunner:
         self._engine = engine
         self._couples = couples
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fusion")
-        self._offered: deque[tuple[int, int]] = deque()
+        self._offered: deque[tuple[int, int, int]] = deque()
         self._rebuilt: dict[UUID, Incident] = {}
         self._position = 0
         self._saved = 0
@@ -123,7 +125,7 @@ class FusionRunner:
         changed: dict[UUID, Incident] = {}
         for entry in entries:
             if isinstance(entry.message, Detection):
-                self._offered.append((entry.position, entry.message.onset))
+                self._offered.append((entry.position, entry.message.onset, entry.received_us))
                 changed.update((i.id, i) for i in self._engine.offer(entry.message, entry.received_us))
         if not entries or len(entries) < BATCH:
             changed.update((i.id, i) for i in self._engine.advance(now_us))
@@ -155,7 +157,11 @@ class FusionRunner:
             await self._log.commit(SAVED, self._position)
             self._saved = self._position
         open_since_us = self._engine.open_since_us
-        while self._offered and (open_since_us is None or self._offered[0][1] < open_since_us):
+        done_us = _now_us() - HOLD_US
+        while self._offered:
+            _, onset_us, received_us = self._offered[0]
+            if received_us > done_us or (open_since_us is not None and onset_us >= open_since_us):
+                break
             self._offered.popleft()
         needed = self._offered[0][0] - 1 if self._offered else self._position
         if needed > self._committed:

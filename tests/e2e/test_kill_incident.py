@@ -1,0 +1,153 @@
+"""A hub killed with -9 while one shot arrives piece by piece: after the restart the same incident is there, once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import uuid6
+from pymap3d import enu2geodetic
+
+from sensors.enrolment import enrol
+from sensors.protocol import Batch, Detection, json_encoder
+
+pytestmark = pytest.mark.e2e
+
+ORIGIN = (45.4361, 4.3780)
+SHOT = (35.0, -20.0)
+MICROPHONES = ((-180.0, 90.0), (170.0, 140.0), (220.0, -120.0), (-60.0, -210.0), (20.0, 190.0), (-230.0, -90.0))
+"""East and north of the origin in metres."""
+SPEED_MPS = 20.03 * math.sqrt(15.0 + 273.15)
+
+CONFIG = """
+data_dir = "{data}"
+open_console = true
+[http]
+port = {port}
+[policy]
+profile = "lab"
+responsible_person = "A. Tester"
+start = "2026-01-01"
+end = "2099-01-01"
+"""
+
+
+class Hub:
+    """A hub process that is started and killed again on one port."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.config = folder / "tocsin.toml"
+        self.config.write_text(CONFIG.format(data=folder / "data", port=self.port))
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "hub.commands.main", "hub", "--config", str(self.config)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert self._process.stdout is not None
+        while "ready" not in (line := self._process.stdout.readline()):
+            assert line, "the hub ended before it was ready"
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process = None
+
+    def add_microphone(self, number: int) -> str:
+        """Register it; its one-time code."""
+        latitude, longitude, _ = enu2geodetic(*MICROPHONES[number], 0.0, *ORIGIN, 0.0)
+        at = f"{latitude:.7f},{longitude:.7f}"
+        command = [sys.executable, "-m", "hub.commands.main", "sensors", "add", f"mic-{number}", "--at", at]
+        command += ["--config", str(self.config), "--json"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return str(json.loads(said)["code"])
+
+
+def heard_by(number: int, fired_us: int) -> Detection:
+    distance_m = math.dist(MICROPHONES[number], SHOT)
+    onset = fired_us + round(distance_m / SPEED_MPS * 1e6)
+    return Detection(
+        id=uuid6.uuid7(), sensor=f"mic-{number}", sent=onset + 200_000, event="gunshot", onset=onset, duration_s=0.1,
+        score=0.95, clock_sigma_us=200, model="test@12345678", peak_db=110.0, snr_db=30.0,
+    )  # fmt: skip
+
+
+async def send(session: aiohttp.ClientSession, hub: Hub, identity: Any, detections: Sequence[Detection]) -> None:
+    body = json_encoder.encode(Batch(list(detections)))
+    path, kind = "/api/v1/ingest", "application/json"
+    authority, created_s = f"127.0.0.1:{hub.port}", int(time.time())
+    headers = identity.sign(
+        method="POST", authority=authority, path=path, content_type=kind, body=body, created_s=created_s
+    )
+    async with session.post(hub.url + path, data=body, headers={"Content-Type": kind, **headers}) as answer:
+        assert answer.status == 200, await answer.text()
+
+
+async def incidents(session: aiohttp.ClientSession, hub: Hub) -> list[dict[str, Any]]:
+    async with session.get(f"{hub.url}/api/v1/incidents") as answer:
+        return list((await answer.json())["incidents"])
+
+
+async def until(session: aiohttp.ClientSession, hub: Hub, microphones: int) -> dict[str, Any]:
+    """The incident once it rests on so many microphones."""
+    found: list[dict[str, Any]] = []
+    for _ in range(200):
+        found = await incidents(session, hub)
+        if found and len({arrival["sensor"] for arrival in found[0]["arrivals"]}) >= microphones:
+            return found[0]
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"no incident of {microphones} microphones: {found}")
+
+
+async def test_a_shot_that_meets_a_dying_hub_is_one_incident_afterwards(tmp_path: Path) -> None:
+    hub = Hub(tmp_path)
+    try:
+        await asyncio.to_thread(hub.start)
+        identities = []
+        for number in range(len(MICROPHONES)):
+            code = await asyncio.to_thread(hub.add_microphone, number)
+            identities.append(await enrol(hub.url, code, tmp_path / f"mic-{number}.pem"))
+        async with aiohttp.ClientSession() as session:
+            fired_us = time.time_ns() // 1_000 - 1_000_000  # everybody has heard it by now
+            detections = [heard_by(number, fired_us) for number in range(len(MICROPHONES))]
+            for number in (0, 1, 2, 3):
+                await send(session, hub, identities[number], [detections[number]])
+            await asyncio.to_thread(hub.kill)  # at once behind the last acknowledgement
+            await asyncio.to_thread(hub.start)
+            first = await until(session, hub, 4)
+            for number in (4, 5):
+                await send(session, hub, identities[number], [detections[number]])
+            second = await until(session, hub, 6)
+            await asyncio.to_thread(hub.kill)
+            await asyncio.to_thread(hub.start)
+            for number in range(len(MICROPHONES)):  # what an agent does that got no answer before the kill
+                await send(session, hub, identities[number], [detections[number]])
+            await asyncio.sleep(2.0)
+            found = await incidents(session, hub)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            await asyncio.to_thread(hub.kill)
+    assert [one["id"] for one in found] == [first["id"]] == [second["id"]]
+    place = found[0]["place"]
+    latitude, longitude, _ = enu2geodetic(*SHOT, 0.0, *ORIGIN, 0.0)
+    error_m = math.hypot((place["latitude"] - latitude) * 111_320, (place["longitude"] - longitude) * 78_100)
+    assert error_m < 5.0
+    assert len({arrival["sensor"] for arrival in found[0]["arrivals"]}) == len(MICROPHONES)
