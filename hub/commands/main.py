@@ -33,6 +33,8 @@ class VerbGroup(TyperGroup):
         module = importlib.import_module(f"hub.commands.{cmd_name.replace('-', '_')}")
         command = typer.main.get_command(module.app)
         command.name = cmd_name
+        # Typer gives every application of its own the options that install completion; a verb has none.
+        command.params = [one for one in command.params if one.name not in {"install_completion", "show_completion"}]
         return command
 
 
