@@ -14,9 +14,12 @@ from aiohttp import web
 
 from hub.access import routes as access_routes
 from hub.access.accounts import Accounts
+from hub.access.address import TRUSTED, add_addresses
+from hub.access.door import DOOR, Door, DoorSite
 from hub.access.guard import guard, now_us
+from hub.access.limits import add_limits, limited
 from hub.access.rules import check_complete
-from hub.api import events, incidents, sensors, status, suspensions, technician
+from hub.api import events, incidents, metrics, sensors, status, suspensions, technician
 from hub.config import HubConfig
 from hub.console.routes import add_routes as add_console
 from hub.ingest import add_routes as add_ingest
@@ -79,8 +82,11 @@ def address(config: HubConfig) -> str:
 
 def build_application(config: HubConfig) -> web.Application:
     """The application for `config`; raises RuntimeError where a route has no access rule."""
-    app = web.Application(middlewares=[problems, guard], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[metrics.measured, problems, limited, guard], client_max_size=MAX_BODY)
     app[CONFIG] = config
+    add_addresses(app)
+    add_limits(app)
+    app[DOOR] = Door(config.http.limits, app[TRUSTED])
     app[GATE] = Gate(config.policy, ZoneInfo(config.time_zone))
     for add_routes in (
         access_routes.add_routes,
@@ -94,11 +100,21 @@ def build_application(config: HubConfig) -> web.Application:
         incidents.add_routes,
         events.add_routes,
         suspensions.add_routes,
+        metrics.add_routes,
     ):
         add_routes(app)
     check_complete(app)
     app.cleanup_ctx.extend(
-        [_state, audit_context, _event_log, fusion_context, outbox_context, influx_context, keeping_context]
+        [
+            _state,
+            audit_context,
+            _event_log,
+            fusion_context,
+            outbox_context,
+            influx_context,
+            keeping_context,
+            metrics.metrics_context,
+        ]
     )
     return app
 
@@ -108,10 +124,19 @@ async def serving(config: HubConfig) -> AsyncIterator[tuple[web.Application, int
     """The hub on its address, and the port it got (`port = 0` takes a free one)."""
     app = await asyncio.to_thread(build_application, config)
     # Bodies stay as they were signed; nothing that a stranger compressed is ever opened.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, handle_signals=False, auto_decompress=False)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, handle_signals=False)
+    door = app[DOOR]
     await runner.setup()
     try:
-        site = web.TCPSite(runner, config.http.host, config.http.port, ssl_context=await _tls(config))
+        site = DoorSite(
+            runner,
+            door,
+            config.http.host,
+            config.http.port,
+            ssl_context=await _tls(config),
+            access_log=None,
+            auto_decompress=False,
+        )
         await site.start()
         port = runner.addresses[0][1]
         log.info("hub_ready", address=config.http.host, port=port, profile=config.policy.profile)

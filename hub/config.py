@@ -20,6 +20,7 @@ import difflib
 import re
 import tomllib
 import zoneinfo
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -31,6 +32,20 @@ from hub.sinks.endpoints import Endpoint
 from hub.store.keeping import Keeping
 
 
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much one visitor may take. What a sensor has proved to be its own counts against the sensor alone."""
+
+    per_address_s: Annotated[float, Meta(gt=0.0, le=1e6)] = 50.0
+    per_address_burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 500
+    per_sensor_s: Annotated[float, Meta(gt=0.0, le=1e6)] = 100.0
+    per_sensor_burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 500
+    connections: Annotated[int, Meta(ge=8, le=1_000_000)] = 4_000
+    connections_per_address: Annotated[int, Meta(ge=4, le=1_000_000)] = 500
+    """A street behind one router shares an address: each of its agents holds three connections."""
+    idle_s: Annotated[float, Meta(ge=1.0, le=3_600.0)] = 30.0
+    """How long a connection may stand without a complete request head."""
+
+
 class Http(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the hub listens; loopback unless said otherwise. TLS here, or at a proxy in front."""
 
@@ -40,6 +55,11 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
     tls_key: Path | None = None
     public_url: str | None = None
     """The address under which people and sensors reach the hub, where a proxy stands in front."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of the proxies in front: only their X-Forwarded-For is believed."""
+    metrics_from: tuple[str, ...] = ("127.0.0.0/8", "::1")
+    """From where `/metrics` may be read without signing in."""
+    limits: Limits = Limits()
 
 
 class SiteConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -219,6 +239,14 @@ def _check(config: HubConfig, path: Path, text: str) -> None:
         raise ConfigError(path, lines.get("$.time_zone"), f"`time_zone`: {config.time_zone!r} is not known.", mend)
     if (config.http.tls_certificate is None) != (config.http.tls_key is None):
         raise ConfigError(path, _closest_line(lines, "$.http"), "TLS needs both `tls_certificate` and `tls_key`.")
+    for field in ("trusted_proxies", "metrics_from"):
+        for network in getattr(config.http, field):
+            try:
+                ip_network(network, strict=False)
+            except ValueError:
+                line = _closest_line(lines, f"$.http.{field}")
+                what = f"`http.{field}`: {network!r} is no address or network."
+                raise ConfigError(path, line, what, 'Give one such as "10.0.0.0/8".') from None
     if config.open_console and (config.policy.profile != "lab" or config.http.host not in {"127.0.0.1", "::1"}):
         raise ConfigError(
             path,

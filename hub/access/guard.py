@@ -10,7 +10,8 @@ from typing import Final
 from aiohttp import web
 
 from hub.access.accounts import Person
-from hub.access.rules import PUBLIC, SENSOR, SIGNED, rule_of
+from hub.access.address import may_watch
+from hub.access.rules import OPERATIONS, PUBLIC, READERS, SENSOR, SIGNED, rule_of
 from hub.keys import ACCOUNTS, CONFIG
 from hub.problem import Problem
 
@@ -61,6 +62,8 @@ async def guard(
     request[PERSON] = person
     if request.method not in _SAFE and request.headers.get("X-Tocsin") != "1":
         raise Problem(403, "cross_site_refused", "A request that changes something carries the header `X-Tocsin: 1`.")
+    if rule == OPERATIONS and not may_watch(request):
+        rule = READERS
     if isinstance(rule, frozenset):
         if person is None:
             raise Problem(401, "sign_in_needed", "Sign in first.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -10,8 +10,12 @@ from msgspec import Meta, Struct
 
 from hub.access.accounts import SESSION_LIFE_US, Person, Role
 from hub.access.guard import COOKIE, now_us
+from hub.ingest.body import check_head, read_body
 from hub.keys import ACCOUNTS, CONFIG
 from hub.problem import Problem
+
+MAX_BODY: Final = 256 * 1024
+"""A sensor with all its zones is some 100 KB; nothing that people send is larger."""
 
 T = TypeVar("T")
 Name = Annotated[str, Meta(min_length=2, max_length=80, pattern=r"^\S(.*\S)?$")]
@@ -43,7 +47,8 @@ class NewPerson(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def read_json(request: web.Request, kind: type[T]) -> T:
     """The request's JSON body as `kind`; a Problem that says what is wrong otherwise."""
-    body = await request.read()
+    check_head(request, MAX_BODY)
+    body = await read_body(request)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:

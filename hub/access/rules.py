@@ -17,7 +17,10 @@ SENSOR: Final = "sensor"
 SIGNED: Final = "signed"
 """A signature of a known dispatch endpoint decides, inside the handler."""
 
-_READ: Final = frozenset({"operator", "supervisor", "technician", "auditor", "administrator"})
+OPERATIONS: Final = "operations"
+"""An address in `http.metrics_from`, or whoever may read."""
+
+READERS: Final = frozenset({"operator", "supervisor", "technician", "auditor", "administrator"})
 _DECIDE: Final = frozenset({"operator", "supervisor"})
 _STOP: Final = frozenset({"operator", "supervisor", "technician", "administrator"})
 _RESUME: Final = frozenset({"supervisor", "administrator"})
@@ -29,7 +32,7 @@ Rule = str | frozenset[str]
 RULES: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
-    ("GET", "/metrics"): PUBLIC,
+    ("GET", "/metrics"): OPERATIONS,
     ("GET", "/api/v1/status"): PUBLIC,
     ("POST", "/api/v1/session"): PUBLIC,
     ("DELETE", "/api/v1/session"): PUBLIC,
@@ -40,24 +43,24 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/api/v1/lease"): SENSOR,
     ("POST", "/api/v1/rotate"): SENSOR,
     ("POST", "/api/v1/outcomes/{endpoint}"): SIGNED,
-    ("GET", "/api/v1/events"): _READ,
-    ("GET", "/api/v1/sensors"): _READ,
-    ("GET", "/api/v1/sensors.geojson"): _READ,
+    ("GET", "/api/v1/events"): READERS,
+    ("GET", "/api/v1/sensors"): READERS,
+    ("GET", "/api/v1/sensors.geojson"): READERS,
     ("POST", "/api/v1/sensors"): _TECHNICIAN,
     ("PATCH", "/api/v1/sensors/{id}"): _TECHNICIAN,
     ("POST", "/api/v1/sensors/{id}/code"): _TECHNICIAN,
     ("POST", "/api/v1/sensors/{id}/revoke"): _TECHNICIAN,
-    ("GET", "/api/v1/incidents"): _READ,
-    ("GET", "/api/v1/incidents.geojson"): _READ,
-    ("GET", "/api/v1/incidents/{id}"): _READ,
+    ("GET", "/api/v1/incidents"): READERS,
+    ("GET", "/api/v1/incidents.geojson"): READERS,
+    ("GET", "/api/v1/incidents/{id}"): READERS,
     ("POST", "/api/v1/incidents/{id}/decisions"): _DECIDE,
-    ("GET", "/api/v1/outbox"): _READ,
+    ("GET", "/api/v1/outbox"): READERS,
     ("POST", "/api/v1/outbox/{id}/replay"): _RESUME,
-    ("GET", "/api/v1/deliveries"): _READ,
+    ("GET", "/api/v1/deliveries"): READERS,
     ("POST", "/api/v1/webhooks/{name}/test"): _RESUME,
     ("POST", "/api/v1/webhooks/{name}/enable"): _RESUME,
-    ("GET", "/api/v1/quality"): _READ,
-    ("GET", "/api/v1/suspensions"): _READ,
+    ("GET", "/api/v1/quality"): READERS,
+    ("GET", "/api/v1/suspensions"): READERS,
     ("POST", "/api/v1/suspensions"): _STOP,
     ("DELETE", "/api/v1/suspensions/{name}"): _RESUME,
     ("GET", "/api/v1/people"): _ADMINISTER,

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from hub.access.address import client_of
 from hub.ingest.body import check_head, read_body
 from hub.ingest.caller import CLOCK, prove, sensor_of
 from hub.keys import REGISTRY
@@ -73,7 +74,7 @@ def _json_only(request: web.Request) -> None:
 async def enrol(request: web.Request) -> web.Response:
     """Let a sensor in: 200 `Enrolled`; 403 `code_invalid`, `code_expired`, `code_used`; 409 `kind_mismatch`; 429."""
     _json_only(request)
-    name = request.remote or "unknown"
+    name = client_of(request)
     if wait_s := request.app[ATTEMPTS].wait_s(name, time.monotonic()):
         headers = {"Retry-After": str(int(wait_s) + 1)}
         raise Problem(429, "too_many_attempts", "Too many codes were tried; wait a minute.", headers=headers)

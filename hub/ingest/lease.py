@@ -81,6 +81,11 @@ class Waiting:
         self._events: dict[str, asyncio.Event] = {}
         self.closing = False
 
+    @property
+    def count(self) -> int:
+        """How many wait."""
+        return len(self._events)
+
     async def wait(self, sensor: str, seconds: float) -> None:
         """Return when something may have changed, or after `seconds`."""
         if self.closing:

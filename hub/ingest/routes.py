@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from hub.access.limits import Pace, too_many
 from hub.ingest import enrolment
 from hub.ingest.body import check_head, read_body
 from hub.ingest.caller import CLOCK, NONCES, prove, sensor_of
@@ -19,7 +20,7 @@ from hub.ingest.judge import judge
 from hub.ingest.lease import Lease, lease_for
 from hub.ingest.lease import add_routes as add_lease
 from hub.ingest.signature import Nonces
-from hub.keys import GATE, LOG, REGISTRY
+from hub.keys import CONFIG, GATE, LOG, REGISTRY
 from hub.log import LogFull, LogUnavailable
 from hub.problem import Problem
 
@@ -36,6 +37,8 @@ class Taken(Struct, frozen=True):
     refused: Sequence[Refused]
     lease: Lease
 
+
+PACE: Final = web.AppKey("sensor_pace", Pace)
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -56,6 +59,8 @@ async def ingest(request: web.Request) -> web.Response:
     sensor, claim = await sensor_of(request)
     body = await read_body(request)
     sensor = await prove(request, sensor, claim, body)
+    if wait_s := app[PACE].wait_s(sensor.id, time.monotonic()):
+        raise too_many(wait_s, sensor.id)
     now_us = app[CLOCK]()
     messages, refused = decode_batch(body, form)
     good, judged = judge(messages, sensor, app[GATE], now_us)
@@ -98,6 +103,8 @@ def add_routes(app: web.Application, *, now_us: Callable[[], int] = lambda: time
     app[CLOCK] = now_us
     app[NONCES] = Nonces()
     app[REFUSED] = Counter()
+    limits = app[CONFIG].http.limits
+    app[PACE] = Pace(limits.per_sensor_s, limits.per_sensor_burst)
     app.router.add_post("/api/v1/ingest", ingest)
     add_lease(app)
     enrolment.add_routes(app)

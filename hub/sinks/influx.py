@@ -246,6 +246,7 @@ class Pump:
         self._write = write
         self._dice = dice
         self._linger_s = linger_s
+        self.name = source.name
         self.behind = ""
         self.failures = 0
 

@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from hub.ingest.body import read_body
 from hub.keys import CONFIG, STORE
 from hub.problem import Problem
 from hub.sinks.endpoints import KeyRefused
@@ -44,7 +45,7 @@ async def report_outcome(request: web.Request) -> web.Response:
     name = request.match_info["endpoint"]
     if request.content_length is not None and request.content_length > MAX_REPORT:
         raise Problem(413, "outcome_too_large", f"A report has at most {MAX_REPORT} bytes.")
-    body = await request.read()
+    body = await read_body(request)
     if len(body) > MAX_REPORT:
         raise Problem(413, "outcome_too_large", f"A report has at most {MAX_REPORT} bytes.")
     message_id = await _authenticate(request, name, body)

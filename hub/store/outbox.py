@@ -117,6 +117,12 @@ class Outbox:
         async with reading(self._engine) as connection:
             return [_row(row) for row in await connection.execute(query)]
 
+    async def counts(self) -> dict[tuple[str, str], int]:
+        """How many messages there are by endpoint and state."""
+        query = select(OUTBOX.c.endpoint, OUTBOX.c.state, func.count()).group_by(OUTBOX.c.endpoint, OUTBOX.c.state)
+        async with reading(self._engine) as connection:
+            return {(row[0], row[1]): int(row[2]) for row in await connection.execute(query)}
+
     async def replay(self, sequences: Sequence[int], now_us: int) -> int:
         """Put dead letters back into the queue under their old ids, with a fresh schedule; how many there were."""
         dead = and_(OUTBOX.c.sequence.in_(sequences), OUTBOX.c.state == "dead")

@@ -84,4 +84,4 @@ def test_what_is_public_is_little() -> None:
     from hub.access.rules import RULES
 
     public = {path for (_, path), rule in RULES.items() if rule == PUBLIC}
-    assert public == {"/healthz", "/readyz", "/metrics", "/api/v1/status", "/api/v1/session", "/api/v1/setup"}
+    assert public == {"/healthz", "/readyz", "/api/v1/status", "/api/v1/session", "/api/v1/setup"}
