@@ -21,7 +21,7 @@ SENSOR_ID_PATTERN: Final = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
 ZONE_PATTERN: Final = r"^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$"
 
 # A class is listed here only while a tested detector for it exists in the tree.
-SoundEvent = Literal["gunshot"]
+SoundEvent = Literal["gunshot", "clamor", "siren", "loud_unknown"]
 VideoEvent = Literal[
     "intrusion",
     "crowd_movement",

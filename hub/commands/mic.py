@@ -220,8 +220,7 @@ def _station(
         loaded = None if model == "none" else AcousticModel.load(model or None)
     except ModelRefused as error:
         raise _fail(error.code, str(error)) from None
-    thresholds = loaded.thresholds if loaded else {}
-    settings = HearingSettings(calibration=calibration, period_s=period, thresholds=thresholds)
+    settings = HearingSettings(calibration=calibration, period_s=period)
     return MicrophoneStation(sensor, source, settings, model=loaded, history=history, exercise=exercise)
 
 

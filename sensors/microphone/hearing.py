@@ -48,6 +48,8 @@ class Scorer(Protocol):
     @property
     def labels(self) -> tuple[str, ...]: ...
     @property
+    def thresholds(self) -> Mapping[str, float]: ...
+    @property
     def sample_rate_hz(self) -> int: ...
     @property
     def window_samples(self) -> int: ...
@@ -59,9 +61,9 @@ class HearingSettings:
     """How the agent listens.
 
     `report_floor`: picks whose score is below are not told; lower tells fusion more and costs bandwidth. `after_s`:
-    sound waited for after a pick before it is scored: longer scores better and tells later. `period_s`: of the levels.
-    `thresholds` of lasting sounds by label: larger is surer. `always_look`: the model sees every half second, however
-    quiet it is; only to measure what the gate saves.
+    sound waited for after a pick before it is scored: longer scores better and tells later. `period_s`: of the
+    levels. `thresholds` of lasting sounds by label, where they are not to be the model's own: larger is surer.
+    `always_look`: the model sees every half second, however quiet it is; only to measure what the gate saves.
     """
 
     calibration: Calibration = field(default_factory=Calibration)
@@ -111,8 +113,9 @@ class Hearing:
         self.settings = settings or HearingSettings()
         self.model = model
         self.history = history
+        thresholds = {**model.thresholds, **self.settings.thresholds} if model else {}
         self._sustained = [
-            SustainedSound(label, self.settings.thresholds.get(label, DEFAULT_THRESHOLD))
+            SustainedSound(label, thresholds.get(label, DEFAULT_THRESHOLD))
             for label in (model.labels if model else ())
             if label not in IMPULSIVE
         ]

@@ -110,8 +110,7 @@ class MicrophoneStation:
             if lasting.event in SOUND_EVENTS:
                 await send(self._detection(lasting.event, lasting.onset_us, lasting.duration_s, lasting.score))
         for loud in heard.loud:
-            if "loud_unknown" in SOUND_EVENTS:
-                await send(self._detection("loud_unknown", loud.at_us - 1_000_000, 1.0, loud.score, loud.level_db))
+            await send(self._detection("loud_unknown", loud.at_us - 1_000_000, 1.0, loud.score, loud.level_db))
         for levels in heard.levels:
             await send(self._sound_level(levels))
 

@@ -21,6 +21,7 @@ class LoudIsAShot:
     def __init__(self) -> None:
         self.windows: list[Samples] = []
         self.clamor = 0.0
+        self.thresholds: dict[str, float] = {}
 
     def scores(self, window: Samples) -> Mapping[str, float]:
         assert window.shape == (self.window_samples,)

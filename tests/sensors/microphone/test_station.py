@@ -15,12 +15,13 @@ from aiohttp import web
 
 from sensors.microphone.buffer import SoundBuffer
 from sensors.microphone.hearing import HearingSettings, Scorer
+from sensors.microphone.loudness import LevelHistory
 from sensors.microphone.offline import hear
 from sensors.microphone.recording import RecordingSource
 from sensors.microphone.sources import Samples, SoundBlock, Source, SourceError, SourceStatus
 from sensors.microphone.station import MicrophoneStation
 from sensors.microphone.stream import StreamSource
-from sensors.protocol import AnyMessage, Detection, SoundLevel
+from sensors.protocol import AnyMessage, Detection, SoundLevel, json_encoder, message_json_decoder
 
 START_US = 1_700_000_000_000_000
 RATE = 16_000
@@ -298,3 +299,40 @@ def test_a_crowd_that_is_kept_up_is_told_as_one_lasting_sound(model: Scorer) -> 
     assert {one.event for one in lasting} == {"clamor"}
     assert len({one.onset_us for one in lasting}) == 1
     assert [one.over for one in lasting][-1]
+
+
+@pytest.mark.parametrize(("line", "told"), [(0.5, {"clamor"}), (0.95, set())])
+def test_a_lasting_sound_is_told_above_the_models_own_threshold(model: Scorer, line: float, told: set[str]) -> None:
+    rng = np.random.default_rng(0)
+    model.clamor, model.thresholds = 0.9, {"clamor": line}  # type: ignore[attr-defined,misc]
+    wave = np.concatenate([rng.normal(0, 0.001, 5 * RATE), rng.normal(0, 0.02, 20 * RATE)])
+    assert {one.event for one in hear(wave, RATE, START_US, model=model).lasting} == told
+
+
+async def test_a_crowd_leaves_the_sensor_as_a_detection_of_the_wire(model: Scorer) -> None:
+    rng = np.random.default_rng(0)
+    model.clamor = 0.9  # type: ignore[attr-defined]
+    wave = np.concatenate([rng.normal(0, 0.001, 5 * RATE), rng.normal(0, 0.02, 20 * RATE)])
+    _, told = await told_by(BlockSource(in_blocks(wave)), model)
+    crowd = [one for one in told if isinstance(one, Detection) and one.event == "clamor"]
+    assert crowd
+    assert all(message_json_decoder.decode(json_encoder.encode(one)) == one for one in crowd)
+
+
+async def test_what_is_louder_than_ever_here_is_told_without_a_name(model: Scorer) -> None:
+    history = LevelHistory()
+    for second in range(4 * 3_600):
+        history.offer(50.0, START_US - (second + 1) * 40_000)
+    rng = np.random.default_rng(0)
+    wave = np.concatenate([rng.normal(0, 0.0003, 6 * RATE), rng.normal(0, 0.015, 4 * RATE)])
+    told: list[AnyMessage] = []
+
+    async def send(message: AnyMessage) -> None:
+        told.append(message)
+
+    await MicrophoneStation("mic-1", BlockSource(in_blocks(wave)), model=model, history=history).run(send)
+    loud = [one for one in told if isinstance(one, Detection) and one.event == "loud_unknown"]
+    assert len(loud) == 1
+    assert START_US + 5_000_000 < loud[0].onset < START_US + 9_000_000
+    assert loud[0].peak_db is not None
+    assert message_json_decoder.decode(json_encoder.encode(loud[0])) == loud[0]
