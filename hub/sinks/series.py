@@ -243,6 +243,7 @@ def detail_lines(stored: StoredIncident, language: Language) -> list[str]:
                 "after_ms": (arrival.onset_us - incident.onset_us) / 1e3,
                 "distance_m": float(arrival.distance_m),
                 "residual_ms": float(arrival.residual_ms),
+                "false_alarm": int(stored.state == "rejected" or bool(Quality().plus(stored).not_real)),
             },
             arrival.onset_us,
         )
