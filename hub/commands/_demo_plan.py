@@ -113,6 +113,22 @@ profile = "lab"
 responsible_person = "Demo operator"
 start = {quoted["start"]}
 end = {quoted["end"]}
+controller = "Commune de démonstration (exercice)"
+purpose = "Montrer le système sur des sons et des images simulés"
+
+[policy.dpo]
+name = "Délégué de démonstration"
+email = "dpo@demonstration.invalid"
+phone = "+33 1 99 00 00 00"
+
+[policy.publication]
+direction = "Direction de démonstration"
+contact = "capteurs@demonstration.invalid"
+supplier = "Aucun : logiciel libre, licence Apache-2.0"
+contract = "Aucun"
+cost_per_year = "0 €"
+council_vote = "Sans objet : exercice"
+source_code = "Paquet tocsin"
 
 [fusion]
 temperature_c = {scenario.air.temperature_c}

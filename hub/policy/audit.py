@@ -28,7 +28,18 @@ from hub.policy.tables import AUDIT, AUDIT_FRONTIER, AUDIT_HEAD
 from hub.store.engine import reading, write
 
 Kind = Literal[
-    "start", "stop", "decision", "refusal", "configuration", "person", "sensor", "read", "suspension", "erasure"
+    "start",
+    "stop",
+    "decision",
+    "refusal",
+    "configuration",
+    "person",
+    "sensor",
+    "read",
+    "suspension",
+    "erasure",
+    "request",
+    "missed",
 ]
 Beside = Callable[[AsyncConnection], Awaitable[object]]
 SALT_BYTES: Final = 16

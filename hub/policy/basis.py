@@ -125,6 +125,22 @@ class Retention(_Stated, frozen=True):
     audit_days: Annotated[int, Meta(ge=1, le=3650)] = 365
 
 
+class Publication(_Stated, frozen=True):
+    """What the public register tells of who runs this and what it costs; a change does not touch the assessment."""
+
+    direction: str = ""
+    contact: str = ""
+    website: str = ""
+    supplier: str = ""
+    contract: str = ""
+    cost_per_year: str = ""
+    council_vote: str = ""
+    """Reference and date of the council's vote."""
+    source_code: str = ""
+    since: str = ""
+    """First day of operation."""
+
+
 class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The legal profile and what it needs; the mode is computed, never typed. A bare install does statistics."""
 
@@ -144,6 +160,7 @@ class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """An end of the experiment of law 2023-380 later than the known one needs its official reference beside it."""
     experiment_reference: str = ""
     hosting_region: str = "EU"
+    publication: Publication = Publication()
     requests: tuple[str, ...] = ()
     """Functions that somebody asked for by name; those behind a red line are refused with its number."""
     responsible_person: str = ""

@@ -91,7 +91,7 @@ class Gate:
         if facts.place in PROTECTED_PLACES and watches:
             return Refusal("LEGAL_REDLINE:13", "redline_13", {"asked": sensor})
         if event is not None and facts.classes and event not in facts.classes:
-            values = {"profile": self.policy.profile, "event": event}
+            values: dict[str, str] = {"profile": self.policy.profile, "event": event}
             return Refusal("LEGAL_CLASS_NOT_LISTED", "policy_class_not_listed", values)
         return None
 

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from hub.policy.basis import Modality, PolicyConfig
+from hub.policy.basis import Modality, PolicyConfig, Publication
 from hub.policy.profiles import PROFILES, Mode
 from hub.policy.rules import RULES, Reason
 
@@ -61,8 +61,9 @@ def _unstated(policy: PolicyConfig, sensor: str) -> list[Reason]:
 
 
 def config_hash(policy: PolicyConfig) -> str:
-    """Hash of what a DPIA has to cover; the hash that the DPIA itself names is left out of it."""
-    assessed = msgspec.structs.replace(policy, dpia=msgspec.structs.replace(policy.dpia, config_hash=""))
+    """Hash of what a DPIA has to cover; the hash that the DPIA itself names and the publisher's address are not."""
+    dpia = msgspec.structs.replace(policy.dpia, config_hash="")
+    assessed = msgspec.structs.replace(policy, dpia=dpia, publication=Publication())
     return hashlib.sha256(_encoder.encode(assessed)).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Tables of the audit log: salted leaves, the tree's frontier, signed heads."""
+"""Tables of the audit log (salted leaves, the frontier, signed heads), of the stop, and of the two desks."""
 
 from __future__ import annotations
 
@@ -47,4 +47,28 @@ SUSPENSION: Final = Table(
     Column("person", String(200), nullable=False),
     Column("reason", String(2000), nullable=False),
     Column("at_us", BigInteger, nullable=False),
+)
+
+DATA_REQUEST: Final = Table(
+    "data_request",
+    METADATA,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("kind", String(20), nullable=False),
+    # The city's own file number: the hub holds no name of who asked.
+    Column("reference", String(80), nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    Column("answered_us", BigInteger),
+    Column("answer", String(20)),
+)
+
+MISSED_EVENT: Final = Table(
+    "missed_event",
+    METADATA,
+    Column("sequence", _Sequence, primary_key=True, autoincrement=True),
+    Column("event", String(40), nullable=False),
+    Column("happened_us", BigInteger, nullable=False),
+    Column("source", String(20), nullable=False),
+    Column("reference", String(80), nullable=False),
+    Column("reported_us", BigInteger, nullable=False),
 )

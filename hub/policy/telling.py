@@ -1,0 +1,201 @@
+"""Facts said in words: dates, shares with their interval, states, sensors, for every generated document."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from hub.config import HubConfig
+from hub.policy.basis import PolicyConfig
+from hub.policy.cells import TOTAL, K, suppress
+from hub.policy.facts import Facts
+from hub.policy.page import Grid, Text
+from hub.policy.profiles import EXPERIMENT_END
+from hub.policy.rules import designated, is_filled, moment
+from hub.registry.record import health_of
+from hub.store.quality import Quality
+from hub.words import Language, say
+
+HIDDEN: Final = "·"
+STATES: Final = ("open", "acknowledged", "confirmed", "rejected", "unsure", "expired", "closed")
+_MONTHS: Final = {
+    "fr": (
+        *("janvier", "février", "mars", "avril", "mai", "juin"),
+        *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
+    ),
+    "en": (
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ),
+}
+
+
+class Teller:
+    """Says things of one hub in one language."""
+
+    def __init__(self, facts: Facts, config: HubConfig, language: Language) -> None:
+        self.facts = facts
+        self.config = config
+        self.language: Language = language
+
+    @property
+    def policy(self) -> PolicyConfig:
+        """What the deployment states."""
+        return self.config.policy
+
+    def w(self, key: str, **values: object) -> str:
+        """A sentence."""
+        return say(key, values, self.language)
+
+    def day(self, us: int) -> str:
+        """A date: 22 novembre 2026."""
+        at = dt.datetime.fromtimestamp(us / 1e6, self.facts.at.tzinfo)
+        return f"{at.day} {_MONTHS[self.language][at.month - 1]} {at.year}"
+
+    def moment(self, us: int) -> str:
+        """A date with the minute."""
+        at = dt.datetime.fromtimestamp(us / 1e6, self.facts.at.tzinfo)
+        joint = " à " if self.language == "fr" else " at "
+        return f"{self.day(us)}{joint}{at:%H:%M} ({at:%Z})"
+
+    def number(self, value: float) -> str:
+        """At most one decimal, with the language's own sign for it."""
+        text = f"{value:,.1f}".removesuffix(".0")
+        # A narrow no-break space between thousands, and a comma before decimals (Lexique de l'Imprimerie nationale).
+        return text.replace(",", "\u202f").replace(".", ",") if self.language == "fr" else text
+
+    def share(self, part: int, whole: int) -> str:
+        """A percentage with its 95 % interval; a dash without any."""
+        if whole == 0:
+            return "—"
+        low, high = wilson(part, whole)
+        return self.w(
+            "reg_interval",
+            percent=self.number(100 * part / whole),
+            low=self.number(100 * low),
+            high=self.number(100 * high),
+        )
+
+    def yes(self, value: bool) -> str:
+        """Yes or no."""
+        return self.w("reg_yes" if value else "reg_no")
+
+    def events(self, names: frozenset[str] | set[str]) -> str:
+        """Classes by their names for people, or none."""
+        return ", ".join(sorted(self.w(f"event_{name}") for name in names)) or self.w("reg_none")
+
+    def sensor_rows(self) -> tuple[tuple[str, ...], ...]:
+        """Name, kind, rounded place, notice, state of each sensor that was not taken out."""
+        rows = []
+        for sensor in self.facts.sensors:
+            if sensor.revoked_us is not None:
+                continue
+            mode, reasons = self.facts.assessment.of_sensor(sensor.id, self.policy)
+            closed = mode == "off" and bool(reasons)
+            state = health_of(sensor, self.facts.now_us).state
+            word = self.w("reg_state_off", code=reasons[0].code) if closed else self.w(f"reg_state_{state}")
+            stated = self.policy.facts_of(sensor.id)
+            notice = stated.notice if stated and is_filled(stated.notice) else ""
+            place = f"{sensor.latitude:.3f}, {sensor.longitude:.3f}"
+            rows.append((sensor.id, self.w(f"reg_{sensor.kind}"), place, notice, word))
+        return tuple(rows)
+
+    def closing(self) -> dt.datetime | None:
+        """When the deployment closes by itself; None where no date is stated."""
+        policy, zone = self.policy, self.facts.at.tzinfo
+        ends = {"lab": [policy.end], "authorised": [policy.basis.end], "fr-2023-380": [policy.order.end]}
+        texts = [*ends.get(policy.profile, []), *([] if policy.profile == "lab" else [policy.dpia.review_due])]
+        found = [at for text in texts if (at := moment(text, zone, end=True)) is not None]
+        if policy.profile == "fr-2023-380":
+            last = moment(EXPERIMENT_END.isoformat(), zone, end=True)
+            found += [last] if last is not None else []
+        return min(found, default=None)
+
+    def able(self) -> tuple[int, int]:
+        """Operators whose designation runs today, and all that are stated."""
+        return sum(designated(one, self.facts.at) for one in self.policy.operators), len(self.policy.operators)
+
+    def outcome_grid(self) -> Grid | Text:
+        """Signals by class and state; small cells hidden, but in an exercise."""
+        since = self.day(self.facts.window_us)
+        if not self.facts.states:
+            return Text(self.w("reg_no_signal", since=since))
+        table = suppress(self.facts.states, 1 if self.config.exercise else K)
+        columns = [state for state in STATES if any(state in row for row in self.facts.states.values())]
+        rows = []
+        for event, cells in table.items():
+            name = self.w("reg_total") if event == TOTAL else self.w(f"event_{event}")
+            rows.append((name, *(_cell(cells[column]) for column in (*columns, TOTAL))))
+        head = (self.w("reg_class"), *(self.w(f"reg_i_{state}") for state in columns), self.w("reg_total"))
+        return Grid(self.w("reg_outcomes_caption", since=since), head, tuple(rows))
+
+    def precision_grid(self) -> Grid | Text:
+        """What was found of what was transmitted, by class and in all: both denominators, the share unknown."""
+        since = self.day(self.facts.quality_since_us)
+        report = self.facts.quality
+        if report.overall.all == 0:
+            return Text(self.w("reg_precision_none", since=since))
+        rows = [self._precision(self.w(f"event_{event}"), one) for event, one in sorted(report.by_event.items())]
+        rows.append(self._precision(self.w("reg_total"), report.overall))
+        head = ("all", "real", "not_real", "unknown", "of_all", "of_known", "share", "hours")
+        names = (self.w("reg_class"), *(self.w(f"reg_p_{name}") for name in head))
+        return Grid(self.w("reg_precision_caption", since=since), names, tuple(rows))
+
+    def _precision(self, name: str, one: Quality) -> tuple[str, ...]:
+        unknown = one.unknown + one.unreported
+        counts = (one.all, one.real, one.not_real, unknown)
+        return (
+            name,
+            *(self.number(count) for count in counts),
+            self.share(one.real, one.all),
+            self.share(one.real, one.known),
+            self.share(unknown, one.all),
+            self.number(one.hours_in_vain),
+        )
+
+    def refusal_grid(self, counts: Mapping[str, int], days: int) -> Grid | Text:
+        """What the hub refused, by code."""
+        if not counts:
+            return Text(self.w("reg_no_refusal", days=days))
+        rows = tuple((code, self.number(count)) for code, count in counts.items())
+        head = (self.w("reg_code"), self.w("reg_count"))
+        return Grid(self.w("reg_refusals_caption", days=days), head, rows)
+
+    def oldest(self, kind: str) -> str:
+        """The date of the oldest item of a kind."""
+        at = self.facts.oldest_us.get(kind)
+        return self.w("reg_nothing_held") if at is None else self.day(at)
+
+    def purged(self, *kinds: str) -> str:
+        """The last deletion of these kinds."""
+        known = [self.facts.purges[kind] for kind in kinds if kind in self.facts.purges]
+        if not known:
+            return self.w("reg_nothing_due")
+        at, rows = max(known)
+        return self.w("reg_purged", date=self.day(at), rows=self.number(rows))
+
+    def foot(self) -> tuple[str, ...]:
+        """What every document ends with: when, from what configuration, under which root."""
+        facts = self.facts
+        root = facts.head.root.hex() if facts.head else "—"
+        return (
+            self.w("reg_foot_generated", at=self.moment(facts.now_us), hash=facts.config_hash, software=facts.software),
+            self.w("reg_foot_root", root=root, size=self.number(facts.audit_size)),
+            self.w("reg_foot_advice"),
+        )
+
+
+def _cell(count: int | None) -> str:
+    return HIDDEN if count is None else str(count)
+
+
+def wilson(part: int, whole: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927): honest for small numbers, and never outside 0 and 1."""
+    z = 1.96
+    share = part / whole
+    middle = share + z * z / (2 * whole)
+    spread = z * math.sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole))
+    scale = 1 + z * z / whole
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
