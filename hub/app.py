@@ -19,7 +19,7 @@ from hub.access.door import DOOR, Door, DoorSite
 from hub.access.guard import guard, now_us
 from hub.access.limits import add_limits, limited
 from hub.access.rules import check_complete
-from hub.api import events, incidents, metrics, sensors, status, suspensions, technician
+from hub.api import desks, events, incidents, metrics, openapi, register, sensors, status, suspensions, technician
 from hub.config import HubConfig
 from hub.console.routes import add_routes as add_console
 from hub.ingest import add_routes as add_ingest
@@ -100,7 +100,10 @@ def build_application(config: HubConfig) -> web.Application:
         incidents.add_routes,
         events.add_routes,
         suspensions.add_routes,
+        register.add_routes,
+        desks.add_routes,
         metrics.add_routes,
+        openapi.add_routes,
     ):
         add_routes(app)
     check_complete(app)

@@ -24,6 +24,7 @@ READERS: Final = frozenset({"operator", "supervisor", "technician", "auditor", "
 _DECIDE: Final = frozenset({"operator", "supervisor"})
 _STOP: Final = frozenset({"operator", "supervisor", "technician", "administrator"})
 _RESUME: Final = frozenset({"supervisor", "administrator"})
+_OVERSEE: Final = frozenset({"supervisor", "auditor", "administrator"})
 _ADMINISTER: Final = frozenset({"administrator"})
 _TECHNICIAN: Final = frozenset({"technician", "administrator"})
 
@@ -34,6 +35,7 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/readyz"): PUBLIC,
     ("GET", "/metrics"): OPERATIONS,
     ("GET", "/api/v1/status"): PUBLIC,
+    ("GET", "/api/v1/openapi.json"): PUBLIC,
     ("POST", "/api/v1/session"): PUBLIC,
     ("DELETE", "/api/v1/session"): PUBLIC,
     ("POST", "/api/v1/setup"): PUBLIC,
@@ -63,6 +65,11 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/api/v1/suspensions"): READERS,
     ("POST", "/api/v1/suspensions"): _STOP,
     ("DELETE", "/api/v1/suspensions/{name}"): _RESUME,
+    ("GET", "/api/v1/requests"): _OVERSEE,
+    ("POST", "/api/v1/requests"): _RESUME,
+    ("POST", "/api/v1/requests/{number}/answer"): _RESUME,
+    ("GET", "/api/v1/missed"): READERS,
+    ("POST", "/api/v1/missed"): _DECIDE,
     ("GET", "/api/v1/people"): _ADMINISTER,
     ("POST", "/api/v1/people"): _ADMINISTER,
     ("DELETE", "/api/v1/people/{name}"): _ADMINISTER,
