@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS ?= mic,camera,hub,grafana,dev
 
-.PHONY: setup demo test check format bench soak clean
+.PHONY: setup demo test check format bench soak fuzz clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -34,6 +34,10 @@ check: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# 100,000 hostile inputs over every public entrance; some minutes.
+fuzz: setup
+	nice -n 15 $(BIN)/python tests/checks/fuzz.py $(ARGS)
 
 clean:
 	rm -rf .venv build artifacts

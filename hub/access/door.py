@@ -12,6 +12,7 @@ from ssl import SSLContext
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from hub.access.address import Network, within
 from hub.config import Limits
@@ -22,12 +23,13 @@ STILL_MS: Final = 30_000
 
 @dataclass(slots=True)
 class Door:
-    """Counts the connections; `turned_away` is how many were closed at once."""
+    """Counts the connections; `turned_away` is how many were closed at once, `malformed` how many spoke no HTTP."""
 
     limits: Limits
     trusted: Sequence[Network] = ()
     open: int = 0
     turned_away: int = 0
+    malformed: int = 0
     by_address: Counter[str] = field(default_factory=Counter)
 
     def enter(self, address: str) -> bool:
@@ -75,6 +77,13 @@ class _Visitor(web.RequestHandler):
         if raw is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
             with contextlib.suppress(OSError):
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STILL_MS)
+
+    def log_exception(self, *arguments: Any, **options: Any) -> None:
+        """Bytes that are no HTTP are counted; a stranger must not fill the log with them."""
+        if isinstance(options.get("exc_info"), HttpProcessingError):
+            self._door.malformed += 1
+            return
+        super().log_exception(*arguments, **options)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)

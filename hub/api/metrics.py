@@ -138,6 +138,7 @@ def _memory(app: web.Application) -> Iterator[Metric]:
     door = app[DOOR]
     yield gauge("tocsin_connections", "Open connections", _one(door.open))
     yield counter("tocsin_connections_turned_away", "Connections closed at once, too many", _one(door.turned_away))
+    yield counter("tocsin_http_malformed", "Heads that were no HTTP", _one(door.malformed))
     yield gauge("tocsin_live_views", "Open streams of live views", _one(app[LISTENERS].count))
     yield gauge(
         "tocsin_lease_requests_waiting", "Sensors that wait for a change of their lease", _one(app[WAITING].count)

@@ -23,7 +23,7 @@ ROUTES = sorted(
 
 
 def _filled(path: str) -> str:
-    return path.replace("{id}", "00000000-0000-0000-0000-000000000001").replace("{name}", "nobody")
+    return path.replace("{id}", "00000000-0000-0000-0000-000000000001").replace("{name}", "nobody").replace("{number}", "1")
 
 
 async def test_every_role_gets_what_its_rule_says_on_every_route(hub: Any) -> None:
@@ -84,4 +84,11 @@ def test_what_is_public_is_little() -> None:
     from hub.access.rules import RULES
 
     public = {path for (_, path), rule in RULES.items() if rule == PUBLIC}
-    assert public == {"/healthz", "/readyz", "/api/v1/status", "/api/v1/session", "/api/v1/setup"}
+    assert public == {
+        "/healthz",
+        "/readyz",
+        "/api/v1/openapi.json",
+        "/api/v1/status",
+        "/api/v1/session",
+        "/api/v1/setup",
+    }
