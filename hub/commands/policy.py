@@ -8,7 +8,12 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Measure a deployment against the law's profiles.")
+from hub.commands._policy_desks import missed_app, requests_app
+from hub.commands._policy_documents import dpia, notices, register, report
+
+app = typer.Typer(
+    no_args_is_help=True, help="Measure a deployment against the law; write its public documents."
+)
 
 
 @app.command(epilog="Example: tocsin policy check hub/policy/scenarios/saint_etienne_2019.toml --lang en")
@@ -83,3 +88,11 @@ def scenarios() -> None:
         _, expected = read_scenario(path)
         verdict = "accepted" if expected is not None and expected.accepted else "refused"
         typer.echo(f"{verdict:<9} {path.name:<42} {expected.phrase if expected else ''}")
+
+
+app.command(epilog="Example: tocsin policy register --data-dir tocsin-data --html registre.html")(register)
+app.command(epilog="Example: tocsin policy dpia --data-dir tocsin-data --out aipd.html --answers answers.toml")(dpia)
+app.command(epilog="Example: tocsin policy notices --data-dir tocsin-data --out panneaux")(notices)
+app.command(epilog="Example: tocsin policy report week --data-dir tocsin-data --out semaine.html")(report)
+app.add_typer(requests_app, name="requests")
+app.add_typer(missed_app, name="missed")

@@ -1,4 +1,4 @@
-"""The draft of the impact assessment (GDPR article 35(7)): what the hub knows is filled in, the rest is asked of people.
+"""The draft of the impact assessment (GDPR article 35(7)): what the hub knows is filled in, the rest people are asked.
 
 "Final" is refused while an answer is missing. What a person wrote stands in a TOML file beside the configuration, under
 `[answers]`, by the keys of `QUESTIONS`.

@@ -11,7 +11,6 @@ import datetime as dt
 from typing import Any, Final, Literal, get_args
 
 from hub.policy.cells import K, suppress
-from hub.policy.facts import REFUSAL_DAYS
 from hub.policy.register import NEVER
 from hub.policy.telling import Teller
 
@@ -81,7 +80,7 @@ def own(teller: Teller) -> dict[str, Any]:
             "transmitted_without_confirmation": facts.dispatched_unconfirmed,
             "missed_reported_by_others": len(facts.missed),
             "refusals_by_code": facts.refusals,
-            "refusals_days": REFUSAL_DAYS,
+            "refusals_days": facts.refusal_days,
         },
         "red_lines": {"never": list(NEVER), "checked_at": _iso(teller, facts.red_lines_checked_us), "passed": True}
         if facts.red_lines_checked_us is not None

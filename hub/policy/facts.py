@@ -78,6 +78,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     dispatched_unconfirmed: int
     """Has to be 0."""
     refusals: dict[str, int]
+    refusal_days: int
     reads: dict[str, int]
     """How often incidents were read by others than operators, by reason."""
     audit_size: int
@@ -127,23 +128,24 @@ def _oldest_message(data_dir: Path) -> int | None:
     return None
 
 
-async def gather(engine: AsyncEngine, config: HubConfig, now_us: int) -> Facts:
-    """Count everything as it stands at `now_us`."""
+async def gather(engine: AsyncEngine, config: HubConfig, now_us: int, days: int | None = None) -> Facts:
+    """Count everything as it stands at `now_us`; with `days`, only what happened in the last so many."""
     at = dt.datetime.fromtimestamp(now_us / 1e6, ZoneInfo(config.time_zone))
     keep = config.keeping.retention
-    window_us = now_us - int(min(keep.unconfirmed_days, keep.confirmed_days) * DAY_US)
-    quality_since_us = now_us - int(keep.confirmed_days * DAY_US)
+    window_us = now_us - int((days or min(keep.unconfirmed_days, keep.confirmed_days)) * DAY_US)
+    quality_since_us = now_us - int((days or keep.confirmed_days) * DAY_US)
+    refusal_days = days or REFUSAL_DAYS
     registry = Registry(engine)
     try:
         sensors = tuple(await registry.sensors())
     finally:
         await registry.aclose()
-    acts = await _acts(engine, now_us - 366 * DAY_US)
+    acts = await _acts(engine, now_us - (days or 366) * DAY_US)
     suspended, head, size = await _standing(engine)
     decided, median_s = await _decisions(engine, quality_since_us)
     dispatched, unconfirmed = await _dispatches(engine, quality_since_us)
     requests, missed = await _desks(engine)
-    since_us = now_us - REFUSAL_DAYS * DAY_US
+    since_us = now_us - refusal_days * DAY_US
     return Facts(
         at=at,
         software=importlib.metadata.version("tocsin"),
@@ -159,6 +161,7 @@ async def gather(engine: AsyncEngine, config: HubConfig, now_us: int) -> Facts:
         dispatched=dispatched,
         dispatched_unconfirmed=unconfirmed,
         refusals=_summed(acts, since_us),
+        refusal_days=refusal_days,
         reads=dict(Counter(act.reason for act in acts if act.kind == "read")),
         audit_size=size,
         head=head,

@@ -6,7 +6,7 @@ import base64
 from typing import Final
 
 from hub.policy.cells import K
-from hub.policy.facts import REFUSAL_DAYS, Act
+from hub.policy.facts import Act
 from hub.policy.page import Block, Document, Grid, Listed, Pairs, Section, Text
 from hub.policy.telling import HIDDEN, Teller
 from sensors.protocol import SOUND_EVENTS, VIDEO_EVENTS
@@ -28,7 +28,7 @@ def register(teller: Teller) -> Document:
         names = ", ".join(w("reg_everything") if name == "*" else name for name in teller.facts.suspended)
         notes.append(w("reg_stopped", names=names))
     parts = ("who", "what", "law", "where", "data", "how", "results", "human", "audit", "changes", "rights")
-    makers = (_who, what, law, where, data, how, results, human, audit, changes, _rights)
+    makers = (who, what, law, where, data, how, results, human, audit, changes, _rights)
     return Document(
         title=w("reg_title", name=config.site.name),
         lead=w("reg_lead"),
@@ -48,7 +48,8 @@ def register(teller: Teller) -> Document:
     )
 
 
-def _who(teller: Teller) -> list[Block]:
+def who(teller: Teller) -> list[Block]:
+    """Controller, officer, supplier, cost."""
     policy, w = teller.policy, teller.w
     told = policy.publication
     officer = ", ".join(part for part in (policy.dpo.name, policy.dpo.email, policy.dpo.phone) if part.strip())
@@ -234,7 +235,7 @@ def results(teller: Teller) -> list[Block]:
         teller.precision_grid(),
         Text(w("reg_both")),
         Pairs(pairs),
-        teller.refusal_grid(facts.refusals, REFUSAL_DAYS),
+        teller.refusal_grid(facts.refusals, facts.refusal_days),
     ]
 
 

@@ -1,0 +1,193 @@
+"""Documents of `tocsin policy` that are counted from a hub's data: register, impact assessment, notices, reports."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from hub.config import HubConfig
+    from hub.policy.telling import Teller
+    from hub.words import Language
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The hub's TOML; else hub.toml of the data.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data-dir", help="The hub's data; else the configuration's.")
+]
+LangOption = Annotated[str, typer.Option(help="fr or en.")]
+
+
+def language_of(lang: str) -> Language:
+    """`fr` or `en`; exits 2 for any other."""
+    if lang == "fr":
+        return "fr"
+    if lang == "en":
+        return "en"
+    typer.echo(f"--lang is fr or en, not {lang!r}.", err=True)
+    raise typer.Exit(2)
+
+
+def load(config: Path | None, data_dir: Path | None) -> HubConfig:
+    """The configuration with its data folder; exits 2 where there is none to count from."""
+    import msgspec
+
+    from hub.config import ConfigError, load_config
+
+    near = [folder / "hub.toml" for folder in (data_dir, data_dir.parent)] if data_dir is not None else []
+    path = config or next((place for place in near if place.exists()), None)
+    try:
+        loaded = load_config(path)
+    except ConfigError as error:
+        typer.echo(f"Configuration: {error}", err=True)
+        raise typer.Exit(2) from None
+    if data_dir is not None:
+        loaded = msgspec.structs.replace(loaded, data_dir=data_dir)
+    if not loaded.state_url and not (loaded.data_dir / "state.sqlite").exists():
+        typer.echo(f"{loaded.data_dir} holds no hub's data: give --config or --data-dir.", err=True)
+        raise typer.Exit(2)
+    return loaded
+
+
+def tell(config: HubConfig, language: Language, days: int | None = None) -> Teller:
+    """Count now."""
+    from hub.policy.facts import gather
+    from hub.policy.telling import Teller
+    from hub.store import open_engine
+
+    async def count() -> Teller:
+        engine = open_engine(config.database_url)
+        try:
+            return Teller(await gather(engine, config, time.time_ns() // 1_000, days), config, language)
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(count())
+
+
+def register(
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="Write the page here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the register as data.")] = False,
+    form: Annotated[str, typer.Option(help="With --json: register, etalab, atrs or dtpr.")] = "register",
+    lang: LangOption = "fr",
+) -> None:
+    """The public register from the running configuration and real counters: a page, or data."""
+    from hub.policy.exports import FORMS, export
+    from hub.policy.page import html
+    from hub.policy.register import register as document
+
+    wanted = next((known for known in FORMS if known == form), None)
+    if wanted is None:
+        typer.echo(f"--form is one of {', '.join(FORMS)}, not {form!r}.", err=True)
+        raise typer.Exit(2)
+    if not as_json and html_file is None:
+        typer.echo("Say what to make: --html FILE or --json.", err=True)
+        raise typer.Exit(2)
+    teller = tell(load(config, data_dir), language_of(lang))
+    if html_file is not None:
+        _write(html_file, html(document(teller)))
+        typer.echo(str(html_file), err=as_json)
+    if as_json:
+        typer.echo(json.dumps(_plain(export(wanted, teller)), ensure_ascii=False))
+
+
+def dpia(
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
+    answers: Annotated[Path | None, typer.Option(help="TOML with what people wrote, under [answers].")] = None,
+    final: Annotated[bool, typer.Option("--final", help="Refuse unless every question has its answer.")] = False,
+    questions: Annotated[bool, typer.Option("--questions", help="Write an empty file of answers instead.")] = False,
+    lang: LangOption = "fr",
+) -> None:
+    """The draft of the impact assessment; exit 1 for --final while a person still has something to write."""
+    from hub.policy.dpia import QUESTIONS, AnswersRefused, missing, read_answers
+    from hub.policy.dpia import dpia as document
+    from hub.policy.page import html
+    from hub.words import say
+
+    language = language_of(lang)
+    if questions:
+        lines = [f"# {say('dpia_q_' + key, {}, language)}\n{key} = ''" for key in QUESTIONS if "risk_" not in key[:5]]
+        risks = [f"{key} = ''" for key in QUESTIONS if key.startswith("risk_")]
+        _write(out, "[answers]\n" + "\n".join([*lines, *risks]) + "\n")
+        typer.echo(str(out))
+        return
+    try:
+        given = read_answers(answers)
+    except AnswersRefused as refused:
+        typer.echo(str(refused), err=True)
+        raise typer.Exit(2) from None
+    lacking = missing(given)
+    if final and lacking:
+        typer.echo(f"Not final, {len(lacking)} to write: {', '.join(lacking)}", err=True)
+        raise typer.Exit(1)
+    _write(out, html(document(tell(load(config, data_dir), language), given, final=final)))
+    typer.echo(f"{out} ({len(lacking)} to write)" if lacking else str(out))
+
+
+def notices(
+    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
+    url: Annotated[str, typer.Option(help="Public address of the hub; else that of the configuration.")] = "",
+    lang: LangOption = "fr",
+) -> None:
+    """A printable notice for each place with sensors: purposes, retention, rights, QR code to the register."""
+    from hub.policy.notices import groups, notice, slug
+    from hub.policy.telling import Teller
+
+    loaded = load(config, data_dir)
+    teller = tell(loaded, language_of(lang))
+    english = Teller(teller.facts, loaded, "en")
+    address = (url or loaded.http.public_url or f"http://{loaded.http.host}:{loaded.http.port}").rstrip("/")
+    taken: set[str] = set()
+    for name, sensors in groups(teller).items():
+        file = slug(name)
+        while file in taken:
+            file += "-2"
+        taken.add(file)
+        path = out / f"{file}.html"
+        _write(path, notice(teller, english, name, sensors, f"{address}/register"))
+        typer.echo(str(path))
+
+
+def report(
+    span: Annotated[str, typer.Argument(help="week or year.")],
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
+    lang: LangOption = "fr",
+) -> None:
+    """The report of the last week (to the prefect) or year (to the council)."""
+    from hub.policy.page import html
+    from hub.policy.reports import DAYS
+    from hub.policy.reports import report as document
+
+    wanted = next((known for known in DAYS if known == span), None)
+    if wanted is None:
+        typer.echo(f"A report is of a week or a year, not {span!r}.", err=True)
+        raise typer.Exit(2)
+    _write(out, html(document(tell(load(config, data_dir), language_of(lang), DAYS[wanted]), wanted)))
+    typer.echo(str(out))
+
+
+def _plain(value: Any) -> Any:
+    import msgspec
+
+    return msgspec.to_builtins(value)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        typer.echo(f"{path} can't be written: {error.strerror}.", err=True)
+        raise typer.Exit(2) from None
