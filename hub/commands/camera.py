@@ -60,10 +60,11 @@ def camera(
 ) -> None:
     """Run a camera agent. Pictures stay in memory for one step; only what the wire contract names is told.
 
-    Without --identity nothing is sent: what would be told is printed. Every rule works without a detector.
+    Without --identity nothing is sent: what would be told is printed. Without --settings passages are counted over the
+    whole picture, in closed bins of twenty minutes, and nothing else. Every rule works without a detector.
     """
     from sensors.camera.frames import SourceError
-    from sensors.camera.settings import EXAMPLE, CameraSettings, SettingsError, load_settings
+    from sensors.camera.settings import COUNTED, EXAMPLE, CameraSettings, SettingsError, load_settings
     from sensors.camera.station import CameraStation  # before the loop runs: it reads files to name its rule set
     from sensors.confinement import forbid_core_dumps
 
@@ -76,7 +77,7 @@ def camera(
     if hub and identity is None:
         raise _fail("identity_missing", "A hub only sees an enrolled sensor: give --identity, made by `tocsin enrol`.")
     try:
-        rules = load_settings(settings) if settings is not None else CameraSettings()
+        rules = load_settings(settings) if settings is not None else CameraSettings(zones=(COUNTED,))
     except SettingsError as error:
         raise _fail("settings_unusable", str(error)) from None
     source = _source(file, url, device, rules, real_time=real_time, repeat=repeat, start=start)
@@ -86,6 +87,8 @@ def camera(
             return
         if not rules.zones:
             typer.echo("No zones: nothing is watched. See `tocsin camera --example`.", err=True)
+        elif settings is None:
+            typer.echo("No --settings: passages over the whole picture are counted, in bins of 20 minutes.", err=True)
         asyncio.run(_watch(CameraStation, source, rules, hub, identity, state, exercise, as_json))
     except SourceError as error:
         raise _fail(error.code, str(error)) from None

@@ -12,6 +12,7 @@ import numpy as np
 from sensors.camera.blobs import find_blobs
 from sensors.camera.flow import Flow
 from sensors.camera.frames import Frame, Image
+from sensors.camera.ground import GroundMap
 from sensors.camera.masks import Masks
 from sensors.camera.moment import Finding, Moment, Rule
 from sensors.camera.rules.abandoned_object import AbandonedObject
@@ -27,6 +28,7 @@ from sensors.camera.rules.wrong_way import WrongWay
 from sensors.camera.scene import Scene, View
 from sensors.camera.settings import CameraSettings, Zone
 from sensors.camera.standing import Standing
+from sensors.camera.statistics.occupancy import Bin, OccupancyCounter
 from sensors.camera.tracks import Tracker
 from sensors.camera.watch import Watch
 
@@ -55,6 +57,8 @@ class Analysis:
     findings: tuple[Finding, ...]
     state: str
     """`ok`, `learning` while the background is not known, `upset` while the light changes, or what ails the sight."""
+    bins: tuple[Bin, ...] = ()
+    """Statistics that were closed with this frame."""
 
 
 class Analyser:
@@ -69,6 +73,9 @@ class Analyser:
         self._watch = Watch()
         self._flow = Flow() if settings.watching("crowd_movement") else None
         self._rules = [RULES[name](zone) for zone in settings.zones for name in zone.rules if name in RULES]
+        counted = settings.watching("occupancy")
+        ground = GroundMap(settings.ground) if settings.ground is not None else None
+        self._counter = OccupancyCounter(counted, ground) if counted else None
         self._first_us: int | None = None
         self._last_us = 0
 
@@ -94,7 +101,13 @@ class Analyser:
         moment = Moment(now_s, dt_s, view, tracks, things, flow, aspect)
         sight = self._watch.step(view, now_s)
         findings = () if sight != "ok" else tuple(finding for rule in self._rules for finding in rule.step(moment))
-        return Analysis(findings, "upset" if view.upset and sight == "ok" else sight)
+        bins = self._bins(moment, frame.utc_us, sees=sight == "ok" and not view.upset)
+        return Analysis(findings, "upset" if view.upset and sight == "ok" else sight, bins)
+
+    def _bins(self, moment: Moment, utc_us: int, *, sees: bool) -> tuple[Bin, ...]:
+        if self._counter is None:
+            return ()
+        return tuple(self._counter.step(moment.tracks, moment.now_s, utc_us, moment.dt_s, moment.aspect, sees=sees))
 
     def utc_us(self, moment_s: float) -> int:
         """UTC in µs of a moment of this analysis."""

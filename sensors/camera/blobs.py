@@ -28,6 +28,12 @@ class Blob:
         return self.x + self.w / 2, self.y + self.h
 
     @property
+    def stance(self) -> tuple[float, float]:
+        """A little above the foot: a shadow at the feet must not step over the edge of a zone, nor a foot that is cut
+        off by the picture's edge stand outside of everything."""
+        return self.x + self.w / 2, self.y + self.h - max(0.012, 0.08 * self.h)
+
+    @property
     def fill(self) -> float:
         """Share of its box that is filled, 0 to 1."""
         return self.area / max(self.w * self.h, 1e-9)

@@ -25,6 +25,7 @@ RuleName = Literal[
     "abandoned_object",
     "dumping",
     "tagging",
+    "occupancy",
 ]
 
 Point = tuple[float, float]
@@ -34,6 +35,11 @@ Corners = Annotated[tuple[Point, ...], Meta(min_length=3, max_length=64)]
 EXAMPLE: Final = """\
 # x runs right, y runs down, both from 0 to 1.
 masks = [[[0.0, 0.0], [0.3, 0.0], [0.3, 0.2], [0.0, 0.2]]]   # windows of dwellings: painted over before any analysis
+
+[[zones]]
+name = "pavement"
+rules = ["occupancy"]   # anonymous counts of twenty minutes: all that a bare hub takes in
+polygon = [[0.5, 0.3], [1.0, 0.3], [1.0, 1.0], [0.5, 1.0]]
 
 [[zones]]
 name = "lawn"
@@ -57,7 +63,7 @@ class SettingsError(ValueError):
 
 
 class Zone(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A part of the picture and the rules that watch it.
+    """A part of the picture and the rules that watch it; `occupancy` among them counts passages by kind.
 
     `direction` is the legal direction of travel in the picture, as (right, down), for `wrong_way`. `stopped_s` is how
     long a vehicle may stand; larger: fewer buses and deliveries, later alarms. `unattended_s` is how long a thing may
@@ -72,6 +78,10 @@ class Zone(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     stopped_s: Annotated[float, Meta(ge=2.0, le=3_600.0)] = 10.0
     unattended_s: Annotated[float, Meta(ge=5.0, le=3_600.0)] = 30.0
     dense_share: Annotated[float, Meta(ge=0.1, le=0.95)] = 0.6
+
+
+COUNTED: Final = Zone(name="picture", polygon=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)), rules=("occupancy",))
+"""What a camera without settings watches: the whole picture, and only its statistics."""
 
 
 class Ground(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""A camera with its analysis: frames go in, `Detection`s come out, and nothing else leaves."""
+"""A camera with its analysis: frames go in, `Detection`s and `Occupancy` come out, and nothing else leaves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from sensors.camera.frames import FrameSource
 from sensors.camera.ground import GroundMap
 from sensors.camera.moment import Finding
 from sensors.camera.settings import CameraSettings, checked
-from sensors.protocol import AnyMessage, Detection
+from sensors.camera.statistics.occupancy import PERIOD_S, Bin
+from sensors.protocol import AnyMessage, Detection, Occupancy
 
 CAMERA_SIGMA_US: Final = 100_000
 """A network camera's picture is dated on arrival: encoding and transport take about a tenth of a second, and vary."""
@@ -42,7 +43,7 @@ def _now_us() -> int:
 class CameraStation:
     """One source with its analyser, as `sensors.agent` runs it.
 
-    The source is read and analysed in a thread of its own; the event loop only hands over detections. `exercise` marks
+    The source is read and analysed in a thread of its own; the event loop only hands over messages. `exercise` marks
     every detection as played. `clock_sigma_us` is the one-sigma error of a frame's time against UTC.
     """
 
@@ -92,8 +93,21 @@ class CameraStation:
                 return
             analysis = analyser.step(frame)
             self._scene_state = analysis.state
-            if analysis.findings:
-                deliver([self._detection(finding, analyser) for finding in analysis.findings])
+            said: list[AnyMessage] = [self._detection(finding, analyser) for finding in analysis.findings]
+            said += [self._occupancy(closed) for closed in analysis.bins]
+            if said:
+                deliver(said)
+
+    def _occupancy(self, closed: Bin) -> Occupancy:
+        return Occupancy(
+            id=uuid7(),
+            sensor=self._sensor,
+            sent=self._clock(),
+            start=closed.start_us,
+            period_s=float(PERIOD_S),
+            zone=closed.zone,
+            counts=closed.counts,
+        )
 
     def _detection(self, finding: Finding, analyser: Analyser) -> Detection:
         place = self._ground.position(*finding.foot) if self._ground is not None and finding.foot else None

@@ -47,7 +47,7 @@ from sensors.uplink import Uplink
 ENROL_PATH: Final = "/api/v1/enrol"
 LEVEL_PERIOD_S: Final = 10.0
 """Sound levels every ten seconds, so that the map of an evening of minutes is alive."""
-_RULES: Final[tuple[RuleName, ...]] = ("intrusion",)
+_RULES: Final[tuple[RuleName, ...]] = ("intrusion", "occupancy")
 _WHOLE: Final = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 
 
@@ -163,7 +163,7 @@ def camera(scenario: Scenario | None, spec: WorkerSpec, sensor: SensorSpec, star
     The whole picture is watched for people who run apart, but for a drawn street with a closed zone, where nobody
     gathers: there only the zone is watched, as a technician would set it up.
     """
-    watched = Zone(name="whole", polygon=_WHOLE, rules=("crowd_movement",))
+    watched = Zone(name="whole", polygon=_WHOLE, rules=("crowd_movement", "occupancy"))
     if sensor.recording is not None:
         zones = tuple(Zone(name=name, polygon=polygon, rules=_RULES) for name, polygon in sensor.zones.items())
         settings = CameraSettings(zones=(watched, *zones))

@@ -34,7 +34,7 @@ class AbandonedObject:
         for thing in moment.things:
             if thing.blob.area > _MOST_AREA or not was_carried(thing, moment.aspect):
                 continue
-            if not self._mask.contains(thing.blob.foot):
+            if not self._mask.contains(thing.blob.stance):
                 continue
             before = self.left.get(thing.number)
             near = attended(thing, moment.tracks, moment.aspect)

@@ -32,7 +32,7 @@ class Dumping:
             return []
         found, left = [], {}
         for thing in moment.things:
-            inside = self._mask.contains(thing.blob.foot) and thing.blob.area <= _MOST_AREA
+            inside = self._mask.contains(thing.blob.stance) and thing.blob.area <= _MOST_AREA
             if not inside or not was_carried(thing, moment.aspect):
                 continue
             before = self._left.get(thing.number)

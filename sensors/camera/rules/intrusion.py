@@ -42,7 +42,7 @@ class Intrusion:
         candidates: list[tuple[float, Track]] = []
         inside = {}
         for track in moment.tracks:
-            if not _LEAST_AREA < track.blob.area < _MOST_AREA or not self._mask.contains(_stance(track)):
+            if not _LEAST_AREA < track.blob.area < _MOST_AREA or not self._mask.contains(track.blob.stance):
                 continue
             inside[track.number] = self._inside_since.get(track.number, now_s)
             score = _score(track, now_s - inside[track.number], moment.aspect)
@@ -64,12 +64,6 @@ class Intrusion:
         score, track = surest
         onset_s = inside[track.number]
         return [Finding("intrusion", self._zone.name, onset_s, now_s - onset_s, score, track.foot)]
-
-
-def _stance(track: Track) -> tuple[float, float]:
-    """A little above the lowest point: a shadow at the feet must not step over the edge of the zone."""
-    blob = track.blob
-    return blob.x + blob.w / 2, blob.y + blob.h - max(0.012, 0.08 * blob.h)
 
 
 def _light(track: Track, moment: Moment) -> bool:
