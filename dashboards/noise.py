@@ -200,8 +200,8 @@ def build() -> dict[str, Any]:
                         10,
                         text(
                             "What is measured",
-                            "Sound pressure levels by IEC 61672-1, as numbers; no sound leaves a sensor. "
-                            "Averages are of energy. In Lden the evening (18–22 h) counts 5 dB more, the night (22–6 h) 10.",
+                            "Sound pressure levels by IEC 61672-1, as numbers; no sound leaves a sensor. Averages are "
+                            "of energy. In Lden the evening (18–22 h) counts 5 dB more, the night (22–6 h) 10.",
                         ),
                     ),
                 ],

@@ -87,6 +87,22 @@ class InfluxConfig(Struct, frozen=True, forbid_unknown_fields=True):
     bucket: str = "tocsin"
 
 
+class GrafanaConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Grafana beside the hub; nothing is sent to it while `url` is empty."""
+
+    url: str = ""
+    token: str = ""
+    token_file: Path | None = None
+    live: bool = True
+    """Push each incident through Grafana Live, so that it is on the page within a second."""
+    annotations: bool = True
+    """Mark each confirmed incident on the time lines of every dashboard."""
+    origins: tuple[Annotated[str, Meta(pattern=r"^https?://[^/\s]+$")], ...] = ()
+    """Origins whose pages may fetch the map layers, such as "https://grafana.example"; that of `url` always may."""
+    alerts_token_file: Path | None = None
+    """The bearer token with which Grafana's alerts come to the hub; without one they are refused."""
+
+
 class MapConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Background of the map; without tiles the overlays stand on a plain ground."""
 
@@ -107,6 +123,7 @@ class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     policy: PolicyConfig = PolicyConfig()
     fusion: FusionConfig = FusionConfig()
     influxdb: InfluxConfig = InfluxConfig()
+    grafana: GrafanaConfig = GrafanaConfig()
     map: MapConfig = MapConfig()
     webhooks: tuple[Endpoint, ...] = ()
     confirmations: Literal[1, 2] = 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from dashboards.alerts import rules
 from dashboards.build import dashboards
 
 from .conftest import END_US, START_US, Night
@@ -140,3 +142,32 @@ def test_levels_are_averaged_by_energy(night: Night) -> None:
     for level, _, hour in rows:
         lden.append(level + (0 if hour in parts["d"] else 5 if hour in parts["e"] else 10))
     assert value(night, noise, "Lden") == pytest.approx(10 * math.log10(sum(10 ** (x / 10) for x in lden) / len(lden)))
+
+
+def moment(text: str) -> str:
+    """`now()` set to the end of the night."""
+    end = datetime.fromtimestamp(END_US / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return text.replace("now()", f"'{end}'")
+
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=rule["uid"]) for rule in rules()])
+def test_an_alert_rule_has_something_to_compare(rule: dict[str, Any], night: Night) -> None:
+    model = rule["data"][0]["model"]
+    assert model["resultFormat"] == "time_series"
+    query = model["query"].replace("$timeFilter", f"time >= {START_US // 1_000}ms and time <= {END_US // 1_000}ms")
+    series = night.server.query(moment(query))
+    assert series
+    assert all(len(one["columns"]) == 2 for one in series), "an alert compares one number a series"
+    assert any(row[1] is not None for one in series for row in one["values"])
+
+
+def test_a_sensor_that_falls_silent_shows_as_zero(night: Night) -> None:
+    query = moment(rules()[0]["data"][0]["model"]["query"])
+    counts = {one["tags"]["sensor"]: [row[1] for row in one["values"]] for one in night.server.query(query)}
+    assert len(counts) == 8
+    late = query.replace(
+        f"{datetime.fromtimestamp(END_US / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        f"{datetime.fromtimestamp(END_US / 1e6 + 1_200, UTC):%Y-%m-%dT%H:%M:%SZ}",
+    )
+    last = [one["values"][-1][1] for one in night.server.query(late)]
+    assert last == [0] * 8
