@@ -139,3 +139,24 @@ def proof(
         "head": msgspec.to_builtins(head),
     }
     typer.echo(json.dumps(answer))
+
+
+@app.command(epilog="Example: tocsin audit head --data-dir tocsin-data --out head-2026-11-22.json")
+def head(
+    out: Annotated[Path, typer.Option(help="The file to write; keep it where the hub can't reach it.")],
+    data_dir: DataOption = Path("tocsin-data"),
+) -> None:
+    """Write the newest signed head, to be kept elsewhere: with it `verify` finds a log that was cut or rolled back."""
+    import msgspec
+
+    _, heads = _load(data_dir)
+    if not heads:
+        typer.echo(f"{data_dir} has no signed head yet; the hub signs one at its start and every day.", err=True)
+        raise typer.Exit(1)
+    newest = heads[-1]
+    try:
+        out.write_bytes(msgspec.json.encode(newest) + b"\n")
+    except OSError as error:
+        typer.echo(f"{out} can't be written: {error.strerror}.", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{newest.size} records, root {newest.root.hex()}, in {out}")

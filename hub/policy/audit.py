@@ -169,6 +169,15 @@ class AuditLog:
 
         return await write(self._engine, work)
 
+    async def erase_older(self, before_us: int) -> int:
+        """Forget the text of everything done before `before_us`; how many. The root stays, and so does every proof."""
+
+        async def work(connection: AsyncConnection) -> int:
+            gone = update(AUDIT).where(AUDIT.c.at_us < before_us, AUDIT.c.record.is_not(None))
+            return int((await connection.execute(gone.values(salt=None, record=None))).rowcount)
+
+        return await write(self._engine, work)
+
     async def leaves(self, after: int = -1, limit: int = 10_000) -> list[Leaf]:
         """Rows behind `after`, in order."""
         query = select(AUDIT).where(AUDIT.c.sequence > after).order_by(AUDIT.c.sequence).limit(limit)

@@ -228,7 +228,6 @@ def _fria(teller: Teller, answers: Mapping[str, str]) -> list[Block]:
 def _record(teller: Teller) -> list[Block]:
     w, policy = teller.w, teller.policy
     recipients = ", ".join(endpoint.name for endpoint in teller.config.webhooks) or w("reg_none")
-    retention = policy.retention
     return [
         Pairs(
             (
@@ -238,7 +237,7 @@ def _record(teller: Teller) -> list[Block]:
                 (w("reg_data_kind"), w("reg_d_messages_content")),
                 (w("reg_recipients"), recipients),
                 (w("reg_hosting"), w("reg_hosting_eu", region=policy.hosting_region)),
-                (w("reg_data_kept"), w("reg_days", days=retention.detections_days)),
+                (w("reg_data_kept"), teller.kept_messages()),
                 (w("dpia_security"), w("dpia_security_text")),
             )
         )

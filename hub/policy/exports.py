@@ -10,6 +10,7 @@ import base64
 import datetime as dt
 from typing import Any, Final, Literal, get_args
 
+from hub.log import Retention
 from hub.policy.cells import K, suppress
 from hub.policy.register import NEVER
 from hub.policy.telling import Teller
@@ -53,7 +54,7 @@ def own(teller: Teller) -> dict[str, Any]:
             for row in teller.sensor_rows()
         ],
         "retention_days": {
-            "messages": policy.retention.detections_days,
+            "messages": Retention().detections_s / 86_400,
             "incidents_unconfirmed": keep.unconfirmed_days,
             "incidents_transmitted": keep.confirmed_days,
             "deliveries": keep.delivery_days,
@@ -185,7 +186,7 @@ def atrs(teller: Teller) -> dict[str, Any]:
             "data_specification": {
                 "source_data": w("reg_d_messages_content"),
                 "sensitive_attributes": w("reg_never_identity"),
-                "retention_days": policy.retention.detections_days,
+                "retention": teller.kept_messages(),
             },
             "risks_mitigations_and_impact_assessments": {
                 "impact_assessments": policy.dpia.id,
@@ -210,7 +211,7 @@ def dtpr(teller: Teller) -> dict[str, Any]:
         "processing": [w("reg_method")],
         "output_dataset": [w("reg_d_messages_content")],
         "access": [endpoint.name for endpoint in teller.config.webhooks] or [w("reg_none")],
-        "retention": [w("reg_days", days=policy.retention.detections_days)],
+        "retention": [teller.kept_messages()],
         "storage": [w("reg_hosting_eu", region=policy.hosting_region)],
     }
     return {

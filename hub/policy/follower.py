@@ -25,12 +25,13 @@ from hub.policy.walk import walk_loaded
 from hub.store import Change, Store, StoreBusy
 from hub.store.changes import committed_position
 from hub.store.engine import reading
-from hub.store.tables import COUNTER, DECISION
+from hub.store.tables import COUNTER, DECISION, PURGE
 
 CONSUMER: Final = "audit"
 PAGE: Final = 500
 HEAD_EVERY_S: Final = 86_400.0
 """A signed head a day at least (rule O-08), and one at each start."""
+DAY_US: Final = 86_400_000_000
 REFUSALS_EVERY_S: Final = 60.0
 RETRY_S: Final = 2.0
 _COUNTER: Final = f"consumer:{CONSUMER}"
@@ -74,6 +75,7 @@ class AuditFollower:
     async def run(self) -> None:
         """Follow until cancelled."""
         position = await committed_position(self._store.engine, CONSUMER)
+        await self.forget(_now_us())
         head_at = refusals_at = time.monotonic()
         while True:
             try:
@@ -83,6 +85,7 @@ class AuditFollower:
                     await self.tell_refusals()
                     refusals_at = time.monotonic()
                 if time.monotonic() - head_at >= HEAD_EVERY_S:
+                    await self.forget(_now_us())
                     await self._audit.sign_head(_now_us())
                     head_at = time.monotonic()
                 with contextlib.suppress(TimeoutError):
@@ -103,6 +106,19 @@ class AuditFollower:
 
             await self._audit.append(*await records_of(self._store, changes, self._audit.pseudonym), beside=commit)
         return position
+
+    async def forget(self, now_us: int) -> int:
+        """Erase the text of records whose time is over, and record that it was done; how many."""
+        before_us = now_us - self._gate.policy.retention.audit_days * DAY_US
+        erased = await self._audit.erase_older(before_us)
+        if erased:
+            proof = {"kind": "audit", "before_us": before_us, "rows": erased, "at_us": now_us}
+
+            async def beside(connection: AsyncConnection) -> None:
+                await connection.execute(insert(PURGE).values(**proof))
+
+            await self._audit.append(Record(now_us, "erasure", "hub", "audit", "", {"rows": erased}), beside=beside)
+        return erased
 
     async def tell_refusals(self) -> None:
         """How many messages the gate refused since the last time, by code: one record a code."""

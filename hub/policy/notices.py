@@ -16,7 +16,9 @@ import segno
 
 from hub.policy.telling import Teller
 from hub.registry import SensorRecord
+from sensors.protocol import SOUND_EVENTS, VIDEO_EVENTS
 
+KNOWN: Final = SOUND_EVENTS | VIDEO_EVENTS
 _MICROPHONE: Final = (
     '<rect x="34" y="10" width="32" height="52" rx="16"/><path d="M22 46v4a28 28 0 0 0 56 0v-4" fill="none" '
     'stroke="currentColor" stroke-width="7" stroke-linecap="round"/><path d="M50 78v14M34 92h32" fill="none" '
@@ -84,14 +86,19 @@ def notice(teller: Teller, english: Teller, name: str, sensors: list[SensorRecor
     title = w("notice_title_" + "_".join(sorted(kinds)))
     mode = teller.facts.assessment.mode
     officer = ", ".join(part for part in (policy.dpo.name, policy.dpo.email, policy.dpo.phone) if part.strip())
-    classes = teller.events(teller.facts.assessment.classes) if mode in {"signal", "dispatch"} else w("reg_none")
+    able = SOUND_EVENTS if kinds == ["microphone"] else VIDEO_EVENTS if kinds == ["camera"] else KNOWN
+    classes = teller.events(teller.facts.assessment.classes & able) if mode in {"signal", "dispatch"} else w("reg_none")
+    keep = teller.config.keeping.retention
     rows = (
         (w("reg_controller"), policy.controller),
         (w("reg_purpose"), policy.purpose),
         (w("notice_basis"), w(f"reg_profile_{policy.profile}")),
         (w("notice_does"), w(f"reg_mode_{mode}")),
         (w("notice_classes"), classes),
-        (w("reg_data_kept"), w("notice_kept", days=policy.retention.incidents_days)),
+        (
+            w("notice_retention"),
+            w("notice_kept", unconfirmed=f"{keep.unconfirmed_days:g}", confirmed=f"{keep.confirmed_days:g}"),
+        ),
         (w("reg_dpo"), officer),
         (w("reg_s_rights"), w("notice_rights")),
         (w("reg_rights_cnil"), w("reg_rights_cnil_text")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
@@ -78,6 +79,7 @@ class Document(Struct, frozen=True):
     links: tuple[tuple[str, str], ...] = ()
 
 
+_BACKTICKS: Final = re.compile(r"`([^`]*)`")
 _MISSING: Final = {"fr": "non renseigné", "en": "not stated"}
 _TO_WRITE: Final = {"fr": "À écrire par une personne", "en": "For a person to write"}
 _CONTENTS: Final = {"fr": "Sommaire", "en": "Contents"}
@@ -147,7 +149,7 @@ def shown(text: str, language: Language) -> str:
 def _block(block: Block, language: Language) -> str:
     match block:
         case Text(text):
-            return f"<p>{escape(text)}</p>"
+            return "<p>" + _BACKTICKS.sub(r"<code>\1</code>", escape(text)) + "</p>"
         case Listed(items):
             return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
         case Pairs(rows):
@@ -156,7 +158,7 @@ def _block(block: Block, language: Language) -> str:
         case Grid(caption, head, rows):
             heads = "".join(f'<th scope="col">{escape(word)}</th>' for word in head)
             body = "".join(_row(row, head, language) for row in rows)
-            kind = "wide cards" if len(head) > 3 else "wide"
+            kind = "wide cards" if len(head) > 2 else "wide"
             return (
                 f'<div class="{kind}" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
                 f"<caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"

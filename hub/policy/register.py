@@ -94,13 +94,13 @@ def law(teller: Teller) -> list[Block]:
             "reg_order_text",
             number=order.number,
             prefecture=order.prefecture,
-            signed=order.signed,
+            signed=teller.date(order.signed),
             event=order.event,
         )
         rows += [
             (w("reg_order"), text),
             (w("reg_published"), order.publication_url),
-            (w("reg_runs"), w("reg_from_to", start=order.start, end=order.end)),
+            (w("reg_runs"), w("reg_from_to", start=teller.date(order.start), end=teller.date(order.end))),
             (w("reg_attestation"), f"{proof.number}, {proof.issuer}, {proof.software}"),
         ]
     elif policy.profile == "authorised":
@@ -109,12 +109,12 @@ def law(teller: Teller) -> list[Block]:
         rows += [
             (w("reg_basis"), w("reg_basis_text", **values)),
             (w("reg_covers"), ", ".join(basis.covers)),
-            (w("reg_runs"), w("reg_from_to", start=basis.start, end=basis.end)),
+            (w("reg_runs"), w("reg_from_to", start=teller.date(basis.start), end=teller.date(basis.end))),
         ]
     elif policy.profile == "lab":
         rows += [
             (w("reg_basis"), w("reg_basis_lab")),
-            (w("reg_runs"), w("reg_from_to", start=policy.start, end=policy.end)),
+            (w("reg_runs"), w("reg_from_to", start=teller.date(policy.start), end=teller.date(policy.end))),
         ]
     else:
         rows.append((w("reg_basis"), w("reg_basis_statistics")))
@@ -124,9 +124,9 @@ def law(teller: Teller) -> list[Block]:
             "reg_dpia_text",
             id=dpia.id,
             version=dpia.version,
-            date=dpia.date,
+            date=teller.date(dpia.date),
             opinion=dpia.dpo_opinion_ref,
-            review=dpia.review_due,
+            review=teller.date(dpia.review_due),
         )
         rows.append((w("reg_dpia"), told if dpia.id.strip() else ""))
     if (closes := teller.closing()) is not None:
@@ -166,7 +166,7 @@ def data(teller: Teller) -> list[Block]:
         (
             w("reg_d_messages"),
             w("reg_d_messages_content"),
-            w("reg_days", days=retention.detections_days),
+            teller.kept_messages(),
             teller.oldest("messages"),
             teller.purged("messages"),
         ),
@@ -207,7 +207,7 @@ def how(teller: Teller) -> list[Block]:
     """Method, models, software."""
     w = teller.w
     models = tuple(
-        (one.name, one.sha256, ", ".join(one.labels), teller.yes(bool(one.card))) for one in teller.facts.models
+        (one.name, one.sha256, teller.classes(one.labels), teller.yes(bool(one.card))) for one in teller.facts.models
     )
     head = (w("reg_model"), w("reg_fingerprint"), w("reg_class"), w("reg_card"))
     pairs: Rows = (

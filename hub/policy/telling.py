@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from hub.config import HubConfig
+from hub.log import Retention
 from hub.policy.basis import PolicyConfig
 from hub.policy.cells import TOTAL, K, suppress
 from hub.policy.facts import Facts
@@ -17,8 +19,10 @@ from hub.policy.rules import designated, is_filled, moment
 from hub.registry.record import health_of
 from hub.store.quality import Quality
 from hub.words import Language, say
+from sensors.protocol import SOUND_EVENTS, VIDEO_EVENTS
 
 HIDDEN: Final = "·"
+_DOUBLE: Final = re.compile(r" ([:;?!%»])")
 STATES: Final = ("open", "acknowledged", "confirmed", "rejected", "unsure", "expired", "closed")
 _MONTHS: Final = {
     "fr": (
@@ -46,13 +50,30 @@ class Teller:
         return self.config.policy
 
     def w(self, key: str, **values: object) -> str:
-        """A sentence."""
-        return say(key, values, self.language)
+        """A sentence; in French no line breaks before its double signs (Lexique de l'Imprimerie nationale)."""
+        text = say(key, values, self.language)
+        return _DOUBLE.sub("\u00a0\\1", text) if self.language == "fr" else text
 
     def day(self, us: int) -> str:
         """A date: 22 novembre 2026."""
         at = dt.datetime.fromtimestamp(us / 1e6, self.facts.at.tzinfo)
         return f"{at.day} {_MONTHS[self.language][at.month - 1]} {at.year}"
+
+    def date(self, text: str) -> str:
+        """A stated date in words; as it stands where it is none."""
+        at = moment(text, self.facts.at.tzinfo)
+        return text if at is None else self.day(int(at.timestamp() * 1e6))
+
+    def classes(self, names: Iterable[str]) -> str:
+        """Labels of a model: by the class's name for people where it is one."""
+        known = SOUND_EVENTS | VIDEO_EVENTS
+        return ", ".join(self.w(f"event_{name}") if name in known else name for name in names)
+
+    def kept_messages(self) -> str:
+        """How long the event log keeps what sensors sent, as it runs."""
+        keep = Retention()
+        days = {"detections": keep.detections_s / 86_400, "telemetry": keep.telemetry_s / 86_400}
+        return self.w("reg_days_log", **{name: self.number(value) for name, value in days.items()})
 
     def moment(self, us: int) -> str:
         """A date with the minute."""
