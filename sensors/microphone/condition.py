@@ -78,7 +78,7 @@ class ConditionWatch:
         self._clipped += (share - self._clipped) * min(seconds / CLIP_OVER_S, 1.0)
         self._lost_s = 0.0 if overruns > self._overruns else self._lost_s + seconds
         self._overruns = overruns
-        if square < DEAD_SQUARE * count or float(samples.min()) == float(samples.max()):
+        if square < DEAD_SQUARE * count or (samples[0] == samples[-1] and samples.min() == samples.max()):
             self._silent_s += seconds
             return samples
         self._silent_s = 0.0

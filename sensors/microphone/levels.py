@@ -14,7 +14,6 @@ from typing import Final
 import numpy as np
 import scipy.fft
 import scipy.signal
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from sensors.microphone.weighting import Weigher, c_peak, response
@@ -36,6 +35,8 @@ CORRECTED_BINS: Final = 24
 """Up to some 150 Hz: above, A is flat within the 8 Hz over which a window spreads a tone."""
 NEW_PEAK: Final = 0.95
 """A second whose largest sample is below this share of the period's largest cannot hold its C-weighted peak."""
+PEAK_S: Final = 0.06
+"""Sound before the largest sample that its C-weighted magnitude depends on by more than 0.03 dB (poles at 20.6 Hz)."""
 MIN_PERIOD_S: Final = 1.0
 MAX_PERIOD_S: Final = 3_600.0
 MIN_PERIOD_SHARE: Final = 0.5
@@ -146,6 +147,7 @@ class LevelMeter:
         self._falling = self._rising[::-1].copy()
         self._frames: Samples = np.zeros((HOPS, size), np.float32)
         self._powers = _powers(rate_hz, size, hop, flank)
+        self._before_peak = round(PEAK_S * rate_hz)
         self._recent_max = 0.0
         self.laf = FLOOR_DB
         """The A-weighted Fast level now, dB."""
@@ -236,7 +238,7 @@ class LevelMeter:
             coarse.append(fast)
         if largest >= NEW_PEAK * self._largest:
             at = begin + int(np.abs(body).argmax())
-            around = sound[at - begin : at + self._weigher.guard + self._hop // 2]
+            around = sound[at - self._before_peak : at + self._before_peak // 2]
             self._peak = max(self._peak, c_peak(around, self.rate_hz))
         if rises:
             coarse = self._as_wave(self._weigher.weigh(self._weigher.spectrum(sound[: self._weigher.size]), "A"))
@@ -257,11 +259,13 @@ class LevelMeter:
         body = sound[begin : begin + self._step].reshape(HOPS, hop)
         # Each window reaches half a flank into its neighbours.
         frames[:, 2 * flank : hop] = body[:, flank : hop - flank]
-        edges = sliding_window_view(sound[begin - flank : begin + self._step + flank], 2 * flank)[::hop]
-        np.multiply(edges[:-1], self._rising, out=frames[:, : 2 * flank])
-        np.multiply(edges[1:], self._falling, out=frames[:, hop : hop + 2 * flank])
+        edges = sound[begin - flank : begin - flank + self._step].reshape(HOPS, hop)[:, : 2 * flank]
+        last = sound[begin + self._step - flank : begin + self._step + flank]
+        np.multiply(edges, self._rising, out=frames[:, : 2 * flank])
+        np.multiply(edges[1:], self._falling, out=frames[:-1, hop : hop + 2 * flank])
+        np.multiply(last, self._falling, out=frames[-1, hop : hop + 2 * flank])
         parts = scipy.fft.rfft(frames).view(np.float32)
-        squares: list[float] = (np.square(parts) @ self._powers).tolist()
+        squares: list[float] = (np.multiply(parts, parts, out=parts) @ self._powers).tolist()
         return squares
 
     def _as_wave(self, weighted: Samples) -> list[float]:

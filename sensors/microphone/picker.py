@@ -115,6 +115,7 @@ class Picker:
         self._gate = slice(lag, lag + count * step, step), slice(0, count * step, step)
         self._gate_length = length
         self._gate_ones = np.ones(length, np.float32)
+        self._gate_share = np.full(count // length, self.settings.gate_ratio * length / count, np.float32)
         self._hold_chunks = round(self.settings.hold_s / CHUNK_S)
         self._pending: list[Samples] = []
         self._pending_count = 0
@@ -131,8 +132,10 @@ class Picker:
 
     def feed(self, samples: Samples) -> list[Pick]:
         """Take the next block (any length, full scale 1) and tell the picks that are now certain."""
-        if not self._pending_count and samples.size == self._chunk:
-            return self._advance(samples)
+        if not samples.size:
+            return []
+        if not self._pending_count and not samples.size % self._chunk:
+            return self._search_all(samples)
         self._pending.append(samples)
         self._pending_count += samples.size
         if self._pending_count < self._chunk:
@@ -141,25 +144,41 @@ class Picker:
         whole = joined.size // self._chunk * self._chunk
         self._pending = [joined[whole:]]
         self._pending_count = joined.size - whole
-        picks: list[Pick] = []
-        for at in range(0, whole, self._chunk):
-            picks += self._advance(joined[at : at + self._chunk])
-        return picks
+        return self._search_all(joined[:whole])
 
     def finish(self) -> list[Pick]:
         """Tell the picks of what is still pending; the picker may not be fed afterwards."""
         rest = np.concatenate([*self._pending, np.zeros(2 * self._chunk, np.float32)])[: 2 * self._chunk]
         self._pending, self._pending_count = [], 0
-        return self._advance(rest[: self._chunk]) + self._advance(rest[self._chunk :])
+        return self._search_all(rest)
 
-    def _advance(self, chunk: Samples) -> list[Pick]:
+    def _search_all(self, sound: Samples) -> list[Pick]:
+        """Picks of whole chunks. In a quiet street all their gates are looked at together, and that is all."""
+        chunks = sound.reshape(-1, self._chunk)
+        opens = self._opens(chunks)
+        if not self._held and not any(opens):
+            self._seen += len(opens)
+            self._previous = chunks[-1]
+            return []
+        picks: list[Pick] = []
+        for chunk, stands_out in zip(chunks, opens, strict=True):
+            picks += self._advance(chunk, stands_out)
+        return picks
+
+    def _opens(self, chunks: Samples) -> list[bool]:
+        """For each chunk whether its loudest 2 ms stand out of it, after a difference as high-pass."""
+        late, early = self._gate
+        step = chunks[:, late] - chunks[:, early]
+        energy = np.multiply(step, step, out=step).reshape(-1, self._gate_length) @ self._gate_ones
+        energy = energy.reshape(len(chunks), -1)
+        opens: list[bool] = (energy.max(axis=1) >= energy @ self._gate_share).tolist()
+        return opens
+
+    def _advance(self, chunk: Samples, stands_out: bool) -> list[Pick]:
         previous, self._previous = self._previous, chunk
         self._seen += 1
         was_open = self._held > 0
-        late, early = self._gate
-        step = chunk[late] - chunk[early]
-        energy = np.square(step).reshape(-1, self._gate_length) @ self._gate_ones
-        if energy.max() * energy.size >= self.settings.gate_ratio * energy.sum():
+        if stands_out:
             self._held = self._hold_chunks + 1
         elif was_open:
             self._held -= 1

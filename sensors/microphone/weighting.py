@@ -88,6 +88,6 @@ def c_peak(samples: Samples, rate_hz: int) -> float:
     """Largest C-weighted magnitude of a short piece of sound, in the unit of `samples`."""
     if not samples.size:
         return 0.0
-    size = scipy.fft.next_fast_len(samples.size + int(HISTORY_S * rate_hz), real=True)
+    size = scipy.fft.next_fast_len(samples.size + int(HISTORY_S / 2 * rate_hz), real=True)
     wave = scipy.fft.irfft(scipy.fft.rfft(samples, size) * _grid("C", rate_hz, size), size)
     return float(np.abs(wave[: samples.size]).max())
