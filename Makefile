@@ -35,6 +35,10 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# 200 kills -9 of hub and agents at random moments under load; some ten minutes.
+soak: setup
+	nice -n 15 $(BIN)/python tests/checks/soak.py $(ARGS)
+
 # 100,000 hostile inputs over every public entrance; some minutes.
 fuzz: setup
 	nice -n 15 $(BIN)/python tests/checks/fuzz.py $(ARGS)

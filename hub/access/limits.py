@@ -73,6 +73,8 @@ async def limited(
         refusals["too_many_requests"] += 1
         raise too_many(wait_s, "this address")
     try:
+        if "%00" in request.rel_url.raw_path_qs:
+            raise Problem(400, "address_invalid", "A zero character stands in the address.")
         response = await handler(request)
     except Problem as problem:
         refusals[problem.code] += 1

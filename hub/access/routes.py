@@ -49,6 +49,8 @@ async def read_json(request: web.Request, kind: type[T]) -> T:
     """The request's JSON body as `kind`; a Problem that says what is wrong otherwise."""
     check_head(request, MAX_BODY)
     body = await read_body(request)
+    if b"\\u0000" in body or b"\x00" in body:
+        raise Problem(422, "body_invalid", "A zero character stands in the body; no text here holds one.")
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:

@@ -83,6 +83,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     asked = request.headers.get("Last-Event-ID") or request.query.get("after")
     try:
         after = int(asked) if asked else await app[STORE].newest_change()
+        if not 0 <= after < 2**62:
+            raise ValueError
     except ValueError:
         raise Problem(400, "query_invalid", "`Last-Event-ID` is a whole number that this stream gave.") from None
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, Literal, cast, get_args
 from uuid import UUID
 
@@ -22,6 +23,8 @@ from hub.words import say
 
 MAX_LIMIT: Final = 500
 PAGE: Final = 50
+WHOLE: Final = re.compile(r"-?[0-9]{1,17}")
+"""Up to the year 5138 in microseconds, and well within what a database takes."""
 REASON_NEEDED: Final = frozenset({"reject"})
 """Rejecting names why, in a word or two: it is what precision per class and sensor is learnt from."""
 
@@ -35,7 +38,7 @@ class DecisionBody(Struct, frozen=True, forbid_unknown_fields=True):
     """What a person decides, of the revision that was on the screen."""
 
     action: Literal["acknowledge", "confirm", "reject", "unsure", "close"]
-    revision: Annotated[int, Meta(ge=0)]
+    revision: Annotated[int, Meta(ge=0, le=2**31)]
     reason: Annotated[str, Meta(max_length=2_000)] | None = None
 
 
@@ -43,10 +46,9 @@ def _whole(request: web.Request, name: str, default: int | None) -> int | None:
     text = request.query.get(name)
     if text is None or text == "":
         return default
-    try:
-        return int(text)
-    except ValueError:
-        raise Problem(400, "query_invalid", f"`{name}` is a whole number, not {text!r}.") from None
+    if not WHOLE.fullmatch(text):
+        raise Problem(400, "query_invalid", f"`{name}` is a whole number, not {text[:40]!r}.")
+    return int(text)
 
 
 def _state(request: web.Request) -> State | None:

@@ -36,9 +36,12 @@ def hub(
 ) -> None:
     """Run the hub until Ctrl-C."""
     import msgspec
+    from sqlalchemy.exc import DatabaseError
 
     from hub.config import ConfigError, load_config
+    from hub.log import LogUnavailable
     from hub.sinks.endpoints import EndpointRefused
+    from hub.store import StoreBusy
 
     try:
         loaded = load_config(config)
@@ -58,6 +61,11 @@ def hub(
         _run(loaded)
     except EndpointRefused as error:
         typer.echo(f"Configuration: {error}", err=True)
+        raise typer.Exit(2) from None
+    except (LogUnavailable, DatabaseError, StoreBusy) as error:
+        said = str(error).splitlines()[0]
+        mend = f"Look at {loaded.data_dir}, or put a copy back with `tocsin restore`."
+        typer.echo(f"The hub can't start: {said}. {mend}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:
         typer.echo(f"The hub can't start: {error.strerror or error}. {_mend(error, loaded)}", err=True)
