@@ -19,12 +19,16 @@ def sound(
     livefire: Annotated[
         Path | None, typer.Option(help="Folder of live-fire tests: adds the share of shots found within 400 m.")
     ] = None,
+    hours: Annotated[
+        float, typer.Option(help="Also hear so many hours of each made scene and count the false alarms.", min=0.0)
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable figures.")] = False,
 ) -> None:
     """Run the shipped acoustic model on labelled recordings: precision, recall, false alarms, with 95 % intervals."""
     from rich.console import Console
     from rich.progress import Progress
 
+    from hub.commands._evaluate_long import evaluate_long
     from models.recordings import RecordingError
     from models.registry import ModelRefused
     from models.runtime import AcousticModel
@@ -50,6 +54,11 @@ def sound(
                 )
                 figures |= real.figures
                 failed += real.failed
+            if hours:
+                bar.update(task, total=None)
+                figures |= evaluate_long(
+                    data, model, hours, lambda scene: bar.update(task, description=f"hours of {scene}")
+                )
     except (RecordingError, ModelRefused) as problem:
         typer.echo(f"{problem.code}: {problem}", err=True)
         raise typer.Exit(2) from problem

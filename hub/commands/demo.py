@@ -42,8 +42,10 @@ def demo(
     """Start a hub and a simulated quarter with real agents, and show what happens. Everything is an exercise."""
     from hub.commands._demo_house import Options
     from hub.commands._demo_plan import Recording
+    from sensors.confinement import forbid_core_dumps
     from sensors.simulator.scenario import ScenarioError, load
 
+    forbid_core_dumps()
     language = _language(lang)
     if as_json and not headless:
         typer.echo("--json tells the result of a --headless run: give both.", err=True)

@@ -234,7 +234,11 @@ async def _listen(
     exercise: bool,
     as_json: bool,
 ) -> None:
+    from sensors.microphone.recording import PlayedOnce, RecordingSource
+
     calibration = _calibration(state)
+    if isinstance(source, RecordingSource):
+        await source.check()
     task = asyncio.current_task()
     assert task is not None
     with suppress(NotImplementedError):
@@ -252,14 +256,15 @@ async def _listen(
         raise _fail("hub_missing", f"{identity} was not enrolled at a hub: give its address with --hub.")
     folder = _state(state)
     history = _history(folder)
-    station = _station(key.sensor, source, calibration, model, period, exercise, history)
+    heard = _station(key.sensor, source, calibration, model, period, exercise, history)
+    played = PlayedOnce(heard) if isinstance(source, RecordingSource) else None
     spool = Spool(folder / f"{key.sensor}.spool")
     try:
         uplink = Uplink(address, key, spool)
     except ValueError as error:
         raise _fail("hub_unusable", str(error)) from None
     typer.echo(f"{key.sensor} hears {source.name} and tells {address}; Ctrl-C stops.", err=True)
-    agent = Agent(key.sensor, station, spool, uplink, exercise=exercise)
+    agent = Agent(key.sensor, played or heard, spool, uplink, exercise=exercise)
     keeping = asyncio.create_task(_keep(history, folder))
     try:
         await agent.run()
@@ -269,6 +274,8 @@ async def _listen(
         keeping.cancel()
         await agent.aclose()
         await asyncio.to_thread(_save, history, folder)
+    if played is not None and played.error is not None:
+        raise played.error
 
 
 def _history(folder: Path) -> LevelHistory:

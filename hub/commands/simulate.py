@@ -34,9 +34,11 @@ def simulate(
     from rich.console import Console
     from rich.progress import Progress
 
+    from sensors.confinement import forbid_core_dumps
     from sensors.simulator.offline import OutputError, render
     from sensors.simulator.scenario import ScenarioError, load, names
 
+    forbid_core_dumps()
     if listed:
         abouts = {name: load(name).about for name in names()}
         if as_json:

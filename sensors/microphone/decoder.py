@@ -41,6 +41,8 @@ def decode(path: str, out: BinaryIO) -> int:
         return _refuse(out, "file_missing", f"There is no file {path}.")
     if not os.path.isfile(path):
         return _refuse(out, "file_unreadable", f"{path} is not a regular file.")
+    if not os.path.getsize(path):
+        return _refuse(out, "file_empty", f"{path} is empty.")
     try:
         with soundfile.SoundFile(path) as sound:
             if not MIN_RATE_HZ <= sound.samplerate <= MAX_RATE_HZ:

@@ -8,11 +8,13 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from sensors.agent import Send, Station, StationHealth
 from sensors.microphone.sources import BLOCK_S, SoundBlock, SourceError, SourceStatus
 
 STALL_S: Final = 30.0
@@ -75,6 +77,13 @@ class RecordingSource:
                 # Its pipe must be emptied: asyncio waits for the end of both.
                 await child.communicate()
 
+    async def check(self) -> None:
+        """Try whether there is sound in the file at all. Raises SourceError where not."""
+        async with aclosing(self.blocks()) as blocks:  # type: ignore[type-var]
+            async for _ in blocks:
+                return
+        raise SourceError("file_empty", f"{self.path} holds no sound.")
+
     async def _read(self, pipe: asyncio.StreamReader) -> AsyncIterator[SoundBlock]:
         rate = self._header(await _in_time(pipe.readline(), self.path))
         start_us = time.time_ns() // 1_000 if self._start_utc_us is None else self._start_utc_us
@@ -105,6 +114,28 @@ class RecordingSource:
         if "error" in header:
             raise SourceError(str(header["error"]), str(header["detail"]))
         return int(header["rate"])
+
+
+class PlayedOnce:
+    """A station whose source can't come back: a file that breaks ends it, instead of being played again from the start.
+
+    `error` is what broke it, None while nothing did.
+    """
+
+    def __init__(self, station: Station) -> None:
+        self.error: SourceError | None = None
+        self._station = station
+
+    async def run(self, send: Send) -> None:
+        """Run the station to its end, good or bad."""
+        try:
+            await self._station.run(send)
+        except SourceError as error:
+            self.error = error
+
+    def health(self) -> StationHealth:
+        """The station's."""
+        return self._station.health()
 
 
 async def _in_time(reading: Coroutine[None, None, bytes], path: Path) -> bytes:

@@ -17,7 +17,7 @@ from sensors.microphone.buffer import SoundBuffer
 from sensors.microphone.hearing import HearingSettings, Scorer
 from sensors.microphone.loudness import LevelHistory
 from sensors.microphone.offline import hear
-from sensors.microphone.recording import RecordingSource
+from sensors.microphone.recording import PlayedOnce, RecordingSource
 from sensors.microphone.sources import Samples, SoundBlock, Source, SourceError, SourceStatus
 from sensors.microphone.station import MicrophoneStation
 from sensors.microphone.stream import StreamSource
@@ -178,7 +178,7 @@ async def test_clicks_without_end_do_not_fill_the_uplink(street: Street, model: 
     ("content", "code"),
     [
         (None, "file_missing"),
-        (b"", "file_unreadable"),
+        (b"", "file_empty"),
         (b"RIFF" + b"\xff" * 400, "file_unreadable"),
         (b"hello" * 99, "file_unreadable"),
     ],
@@ -336,3 +336,17 @@ async def test_what_is_louder_than_ever_here_is_told_without_a_name(model: Score
     assert START_US + 5_000_000 < loud[0].onset < START_US + 9_000_000
     assert loud[0].peak_db is not None
     assert message_json_decoder.decode(json_encoder.encode(loud[0])) == loud[0]
+
+
+async def test_a_file_that_breaks_off_is_not_played_again(model: Scorer) -> None:
+    wave = np.random.default_rng(0).normal(0, 0.001, 3 * RATE)
+    broken = BlockSource(in_blocks(wave), SourceError("file_unreadable", "it ends early"))
+    played = PlayedOnce(MicrophoneStation("mic-1", broken, model=model))
+
+    async def send(message: AnyMessage) -> None:
+        pass
+
+    await played.run(send)
+    assert played.error is not None
+    assert played.error.code == "file_unreadable"
+    assert played.health().reason == "file_unreadable"

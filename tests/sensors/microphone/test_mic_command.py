@@ -1,0 +1,49 @@
+"""`tocsin mic --file` as a person runs it, on files that hold no sound."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from sensors.identity import Identity
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def mic(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = "from hub.commands.main import app; app()"
+    command = [sys.executable, "-c", program, "mic", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("enrolled", [False, True])
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(None, "file_missing"), (b"", "file_empty"), (b"RIFFnonsense", "file_unreadable"), (b"text", "file_unreadable")],
+)
+def test_a_file_without_sound_ends_with_its_reason(
+    tmp_path: Path, content: bytes | None, code: str, *, enrolled: bool
+) -> None:
+    file, key = tmp_path / "sound.wav", tmp_path / "mic.pem"
+    if content is not None:
+        file.write_bytes(content)
+    Identity.create(key, "mic-1", "http://127.0.0.1:9")
+    more = ["--identity", str(key), "--state", str(tmp_path / "state")] if enrolled else []
+    ran = mic("--file", str(file), *more)
+    assert ran.returncode == 2, ran.stderr
+    assert f"[{code}]" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not ran.stdout
+
+
+@pytest.mark.e2e
+def test_a_file_without_samples_ends_with_its_reason(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "none.wav", np.zeros(0, np.float32), 16_000)
+    ran = mic("--file", str(tmp_path / "none.wav"), "--json")
+    assert (ran.returncode, "[file_empty]" in ran.stderr, ran.stdout) == (2, True, "")
