@@ -19,7 +19,20 @@ from hub.access.door import DOOR, Door, DoorSite
 from hub.access.guard import guard, now_us
 from hub.access.limits import add_limits, limited
 from hub.access.rules import check_complete
-from hub.api import desks, events, incidents, metrics, openapi, register, sensors, status, suspensions, technician
+from hub.api import (
+    alerts,
+    desks,
+    events,
+    incidents,
+    layers,
+    metrics,
+    openapi,
+    register,
+    sensors,
+    status,
+    suspensions,
+    technician,
+)
 from hub.config import HubConfig
 from hub.console.routes import add_routes as add_console
 from hub.ingest import add_routes as add_ingest
@@ -99,6 +112,8 @@ def build_application(config: HubConfig) -> web.Application:
         technician.add_routes,
         incidents.add_routes,
         events.add_routes,
+        layers.add_routes,
+        alerts.add_routes,
         suspensions.add_routes,
         register.add_routes,
         desks.add_routes,

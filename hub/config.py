@@ -108,6 +108,8 @@ class MapConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     tiles_url: str | None = None
     attribution: str = ""
+    districts: Path | None = None
+    """GeoJSON file with the city's districts, for the layer of that name; only polygons and names are read."""
 
 
 class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):

@@ -48,6 +48,10 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/api/v1/events"): READERS,
     ("GET", "/api/v1/sensors"): READERS,
     ("GET", "/api/v1/sensors.geojson"): READERS,
+    # Fixed geometry for another origin's map, which sends no session: the handler looks at the origin.
+    ("GET", "/api/v1/layers/{name}.geojson"): PUBLIC,
+    ("POST", "/api/v1/alerts/grafana"): SIGNED,
+    ("GET", "/api/v1/alerts"): READERS,
     ("POST", "/api/v1/sensors"): _TECHNICIAN,
     ("PATCH", "/api/v1/sensors/{id}"): _TECHNICIAN,
     ("POST", "/api/v1/sensors/{id}/code"): _TECHNICIAN,
