@@ -34,6 +34,10 @@ _BASE_THRESHOLD: Final = 7.0
 """Least step in log brightness: about 15 grey levels at mid grey; below lie noise and compression."""
 _CLIP: Final = 40.0
 _LEAST_SHIFT_PX: Final = 0.5
+_MOST_SHIFT: Final = 0.06
+"""Of the picture's height and width: a mast in a storm. A larger one is another view, which `watch` tells."""
+UNDERSTOOD: Final = 0.35
+"""Above this share of changed pixels patches are no longer single things: a jam, a crowd, a camera that drifts."""
 _CALM_LOOKS: Final = 60
 _STEADY_SIZE: Final = (128, 64)
 """Smaller, and the smoothing of a shifted picture alone makes it fit better."""
@@ -103,11 +107,15 @@ class Steady:
         (right, down), response = cv2.phaseCorrelate(self._reference, small, self._window)
         size = small.shape[1], small.shape[0]
         shift = right * grey.shape[1] / size[0], down * grey.shape[0] / size[1]
-        if response < 0.03 or not _LEAST_SHIFT_PX < math.hypot(*shift) < 0.15 * grey.shape[1]:
+        far = abs(right) > _MOST_SHIFT * size[0] or abs(down) > _MOST_SHIFT * size[1]
+        if response < 0.03 or far or math.hypot(*shift) < _LEAST_SHIFT_PX:
             return 0.0, 0.0
         # The peak may belong to a bright lorry and not to the street: most of the picture must fit better when shifted.
         back = cv2.warpAffine(small, _translation(-right, -down), size, borderMode=cv2.BORDER_REPLICATE)
-        if _misfit(back, self._reference) > 0.8 * _misfit(small, self._reference):
+        # What was shifted in at the rim is smooth, and would seem to fit.
+        x, y = math.ceil(abs(right)) + 1, math.ceil(abs(down)) + 1
+        inner = slice(y, size[1] - y), slice(x, size[0] - x)
+        if _misfit(back[inner], self._reference[inner]) > 0.8 * _misfit(small[inner], self._reference[inner]):
             return 0.0, 0.0
         self._calm = 0
         return shift

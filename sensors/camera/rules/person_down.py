@@ -13,7 +13,9 @@ from typing import Final
 
 from sensors.camera.blobs import Blob
 from sensors.camera.moment import Finding, Moment, ZoneMask
+from sensors.camera.scene import UNDERSTOOD
 from sensors.camera.settings import Zone
+from sensors.camera.tracks import Track
 
 _UPRIGHT: Final = 1.15
 """Height over width in pixels of somebody who stands, sits or stumbles."""
@@ -26,11 +28,14 @@ _STAYS_S: Final = 1.8
 _COARSE_S: Final = 0.7
 """Slower than this and a fall is only two different pictures."""
 _REPEAT_S: Final = 60.0
+_TURNED_S: Final = 0.8
+"""Between the last sight of the upright figure and the first of the lying one, where the track broke in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Upright:
     seen_s: float
+    number: int
     blob: Blob
 
 
@@ -53,7 +58,7 @@ class PersonDown:
     def step(self, moment: Moment) -> list[Finding]:
         """A finding for each figure that sank and stayed down."""
         now_s, aspect = moment.now_s, moment.aspect
-        if moment.dt_s > _COARSE_S:
+        if moment.dt_s > _COARSE_S or moment.view.changed > UNDERSTOOD:
             self._upright.clear()
             return []
         while self._upright and now_s - self._upright[0].seen_s > _MEMORY_S:
@@ -63,9 +68,9 @@ class PersonDown:
             blob = track.blob
             ratio = blob.h * aspect / max(blob.w, 1e-6)
             if ratio > _UPRIGHT and blob.h > _LEAST_HEIGHT and track.hits >= 4:
-                self._upright.append(_Upright(now_s, blob))
+                self._upright.append(_Upright(now_s, track.number, blob))
             elif ratio < _LYING and self._mask.contains(track.centre):
-                low = self._still_low(track.number, blob, moment)
+                low = self._still_low(track, moment)
                 if low is None:
                     continue
                 low_now[track.number] = low
@@ -77,19 +82,25 @@ class PersonDown:
         self._low = low_now
         return found
 
-    def _still_low(self, number: int, blob: Blob, moment: Moment) -> _Low | None:
+    def _still_low(self, track: Track, moment: Moment) -> _Low | None:
         """The low state of a track, begun when it sank from an upright figure; None when it is not one."""
-        centre = blob.x + blob.w / 2, blob.y + blob.h / 2
-        low = self._low.get(number)
+        blob, centre = track.blob, track.centre
+        low = self._low.get(track.number)
         if low is None:
-            return _Low(moment.now_s, centre) if self._sank(blob, moment) else None
+            return _Low(moment.now_s, centre) if self._sank(track, moment) else None
         if abs(centre[0] - low.at[0]) > 0.75 * blob.w or abs(centre[1] - low.at[1]) > 0.75 * blob.h:
             return None
         return low
 
-    def _sank(self, blob: Blob, moment: Moment) -> bool:
+    def _sank(self, track: Track, moment: Moment) -> bool:
+        """True when an upright figure became this low one: the same track, or one that began where the figure went."""
+        blob = track.blob
+        last = {upright.number: upright.seen_s for upright in self._upright}
         for upright in self._upright:
             was = upright.blob
+            follows = abs(track.born_s - last[upright.number]) < _TURNED_S
+            if upright.number != track.number and not (follows and last[upright.number] < moment.now_s):
+                continue
             near = (
                 abs((was.x + was.w / 2) - (blob.x + blob.w / 2)) < 0.5 * (was.w + blob.w) + 0.5 * was.h * moment.aspect
             )

@@ -1,8 +1,8 @@
 """`stopped_vehicle`: something that came driving stands still on the carriageway.
 
 It must have been seen to move as large as it stands there, be larger than a person would look, and stand for the time
-that the zone sets; others may drive past before it. A queue is not a breakdown: while several stand, nothing is said.
-Works without a detector.
+that the zone sets; others may drive past before it. A queue is not a breakdown: while several stand, or the street is
+so full that patches are no single vehicles, nothing is said. Works without a detector.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from sensors.camera.moment import Finding, Moment, ZoneMask
+from sensors.camera.scene import UNDERSTOOD
 from sensors.camera.settings import Zone
 from sensors.camera.standing import Thing
 
@@ -34,7 +35,7 @@ class StoppedVehicle:
 
     def step(self, moment: Moment) -> list[Finding]:
         """One finding for each that stands long enough, again each minute while it stands."""
-        if moment.dt_s > _COARSE_S:
+        if moment.dt_s > _COARSE_S or moment.view.changed > UNDERSTOOD:
             return []
         standing = [thing for thing in moment.things if self._stands(thing, moment.aspect)]
         self._said = {thing.number: self._said[thing.number] for thing in standing if thing.number in self._said}
