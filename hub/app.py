@@ -44,7 +44,7 @@ from hub.policy.gate import Gate
 from hub.problem import problems
 from hub.registry import Registry
 from hub.runner import fusion_context
-from hub.sinks.context import influx_context, outbox_context
+from hub.sinks.context import grafana_context, influx_context, outbox_context
 from hub.sinks.outcome import add_routes as add_outcomes
 from hub.sinks.routes import add_routes as add_messages
 from hub.store import Store, migrate, open_engine
@@ -130,6 +130,7 @@ def build_application(config: HubConfig) -> web.Application:
             fusion_context,
             outbox_context,
             influx_context,
+            grafana_context,
             keeping_context,
             metrics.metrics_context,
         ]

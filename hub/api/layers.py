@@ -2,8 +2,9 @@
 
 `GET /api/v1/layers/{name}.geojson` gives `districts`, `zones`, `fields-of-view` or `coverage`: geometry that stands
 still, without ids, states, people or incidents. A browser sends no credentials from another origin, so the answer goes
-to signed-in visitors and to pages of the origins in `[grafana]`; to anybody else it is refused. An origin is a browser's
-word and not a secret: what must stay secret does not belong into a layer, and coverage is told in coarse squares.
+to signed-in visitors and to pages of the origins in `[grafana]`; to anybody else it is refused. An origin is a
+browser's word and not a secret: what must stay secret does not belong into a layer, and coverage is told in coarse
+squares.
 """
 
 from __future__ import annotations

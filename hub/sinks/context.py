@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from hub.keys import CONFIG, LOG, OUTBOX, REGISTRY, STORE
+from hub.sinks.grafana import GrafanaSink, GrafanaTarget
 from hub.sinks.influx import CONSUMER, ChangeSource, InfluxTarget, InfluxWriter, MessageSource, Pump
 from hub.sinks.outbox import OutboxWorker
 from hub.store.changes import forget_consumer
@@ -21,6 +22,9 @@ RESTART_S: Final = 5.0
 
 INFLUX: Final[web.AppKey[tuple[Pump, ...]]] = web.AppKey("influx")
 """The pumps, for the status page; empty while InfluxDB is off."""
+
+GRAFANA: Final[web.AppKey[GrafanaSink | None]] = web.AppKey("grafana")
+"""The push to Grafana, for the status page; None while it is off."""
 
 log = structlog.get_logger()
 
@@ -72,3 +76,30 @@ async def influx_context(app: web.Application) -> AsyncIterator[None]:
         with contextlib.suppress(asyncio.CancelledError):
             await task
     await writer.close()
+
+
+async def grafana_context(app: web.Application) -> AsyncIterator[None]:
+    """Push incidents to Grafana where its address is configured."""
+    config = app[CONFIG]
+    grafana = config.grafana
+    if not grafana.url or not (grafana.live or grafana.annotations):
+        app[GRAFANA] = None
+        yield
+        return
+    target = GrafanaTarget(
+        url=grafana.url,
+        token=grafana.token,
+        token_file=grafana.token_file,
+        live=grafana.live,
+        annotations=grafana.annotations,
+        hub=(config.http.public_url or "").rstrip("/"),
+        language=config.language,
+    )
+    sink = await GrafanaSink.open(app[STORE], target)
+    app[GRAFANA] = sink
+    task = asyncio.create_task(_kept_alive("grafana", sink.run), name="grafana")
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await sink.close()

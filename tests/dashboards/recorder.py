@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from multidict import MultiMapping
 
 TOKEN = "glsa_a-token-for-tests"
 
@@ -71,9 +72,9 @@ class RecordedGrafana:
         if path.startswith(self.broken or ("no such path",)):
             return web.json_response({"message": "the database is locked"}, status=500)
         parts = path.partition("?")[0].strip("/").split("/")
-        return self._route(request.method, parts, body)
+        return self._route(request.method, parts, body, request.query)
 
-    def _route(self, method: str, parts: list[str], body: Any) -> web.Response:
+    def _route(self, method: str, parts: list[str], body: Any, query: MultiMapping[str]) -> web.Response:
         match method, parts:
             case "GET", ["datasources", "uid", uid]:
                 return _found(self.sources.get(uid))
@@ -105,9 +106,9 @@ class RecordedGrafana:
                 self.save(body["dashboard"], body["message"])
                 return web.json_response({"status": "success", "uid": body["dashboard"]["uid"]})
             case _:
-                return self._alerting(method, parts, body)
+                return self._alerting(method, parts, body, query)
 
-    def _alerting(self, method: str, parts: list[str], body: Any) -> web.Response:
+    def _alerting(self, method: str, parts: list[str], body: Any, query: MultiMapping[str]) -> web.Response:
         match method, parts:
             case "GET", ["v1", "provisioning", "alert-rules", uid]:
                 return _found(self.rules.get(uid))
@@ -136,6 +137,12 @@ class RecordedGrafana:
                 number = len(self.annotations) + 1
                 self.annotations[number] = body
                 return web.json_response({"message": "Annotation added", "id": number})
+            case "GET", ["annotations"]:
+                wanted = set(query.getall("tags", []))
+                found = [
+                    {"id": number, **one} for number, one in self.annotations.items() if wanted <= set(one["tags"])
+                ]
+                return web.json_response(found)
             case "PATCH", ["annotations", number]:
                 self.annotations[int(number)] |= body
                 return web.json_response({"message": "Annotation patched"})
