@@ -9,9 +9,10 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from hub.access.accounts import SESSION_LIFE_US, Person, Role
-from hub.access.guard import COOKIE, now_us
+from hub.access.guard import COOKIE, PERSON, now_us
 from hub.ingest.body import check_head, read_body
-from hub.keys import ACCOUNTS, CONFIG
+from hub.keys import ACCOUNTS, AUDIT, CONFIG
+from hub.policy.audit import Record
 from hub.problem import Problem
 
 MAX_BODY: Final = 256 * 1024
@@ -23,10 +24,11 @@ Password = Annotated[str, Meta(max_length=1_024)]
 
 
 class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
-    """Name and password."""
+    """Name and password, and the six digits of an authenticator where the account asks for them."""
 
     name: Name
     password: Password
+    code: Annotated[str, Meta(pattern=r"^[0-9 ]{0,10}$")] = ""
 
 
 class Setup(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +84,9 @@ async def sign_in(request: web.Request) -> web.Response:
     """`POST /api/v1/session`."""
     wanted = await read_json(request, SignIn)
     accounts = request.app[ACCOUNTS]
-    token = await accounts.sign_in(wanted.name, wanted.password, now_us())
+    token = await accounts.sign_in(wanted.name, wanted.password, now_us(), wanted.code)
+    if old := request.cookies.get(COOKIE):
+        await accounts.sign_out(old)  # whoever planted it has nothing of the new one
     person = await accounts.session(token, now_us())
     if person is None:
         raise Problem(401, "sign_in_refused", "The account was closed at this moment.")
@@ -103,7 +107,16 @@ async def setup(request: web.Request) -> web.Response:
     wanted = await read_json(request, Setup)
     accounts = request.app[ACCOUNTS]
     person = await accounts.create_first(wanted.code, wanted.name, wanted.password, now_us())
+    await _trace(request, person.name, "opened", person.role)
     return _with_cookie(request, person, await accounts.sign_in(wanted.name, wanted.password, now_us()))
+
+
+async def _trace(request: web.Request, name: str, act: str, role: str) -> None:
+    """Accounts are kept in the audit log, by pseudonym like everybody in it."""
+    audit, who = request.app[AUDIT], request.get(PERSON)
+    actor = "setup" if who is None else audit.pseudonym(who.name)
+    values: dict[str, str | int | float | bool] = {"role": role} if role else {}
+    await audit.append(Record(now_us(), "person", actor, audit.pseudonym(name), act, values))
 
 
 async def list_people(request: web.Request) -> web.Response:
@@ -115,6 +128,7 @@ async def add_person(request: web.Request) -> web.Response:
     """`POST /api/v1/people`."""
     wanted = await read_json(request, NewPerson)
     person = await request.app[ACCOUNTS].create(wanted.name, wanted.role, wanted.password, now_us())
+    await _trace(request, person.name, "opened", person.role)
     return json_response({"person": person}, status=201)
 
 
@@ -123,6 +137,7 @@ async def close_person(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     if not await request.app[ACCOUNTS].disable(name, now_us()):
         raise Problem(404, "person_unknown", f"There is no account named {name!r}.")
+    await _trace(request, name, "closed", "")
     return web.Response(status=204)
 
 

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from hub.access.guard import now_us
 from hub.access.routes import json_response, read_json
 from hub.keys import CONFIG, REGISTRY
+from hub.policy.trace import trace
 from hub.problem import Problem
 from hub.registry import SensorExists, SensorRecord, SensorUnknown
 from hub.registry.record import Height, Kind, Latitude, Longitude, Polygon, view_of
@@ -85,6 +86,7 @@ async def add_sensor(request: web.Request) -> web.Response:
         await request.app[REGISTRY].add(sensor)
     except SensorExists:
         raise Problem(409, "sensor_exists", f"There is a sensor named {sensor.id!r} already.") from None
+    await trace(request, "sensor", sensor.id, "added", kind=sensor.kind)
     enrolment = await _enrolment(request, sensor)
     return json_response({"sensor": view_of(sensor, now_us()), "enrolment": enrolment}, 201)
 
@@ -109,6 +111,7 @@ async def move_sensor(request: web.Request) -> web.Response:
         )
     except SensorUnknown:
         raise _unknown(request) from None
+    await trace(request, "sensor", sensor.id, "moved")
     return json_response({"sensor": view_of(sensor, now_us())})
 
 
@@ -119,6 +122,7 @@ async def revoke_sensor(request: web.Request) -> web.Response:
         sensor = await request.app[REGISTRY].revoke(request.match_info["id"], now_us(), wanted.reason)
     except SensorUnknown:
         raise _unknown(request) from None
+    await trace(request, "sensor", sensor.id, f"revoked: {wanted.reason}")
     return json_response({"sensor": view_of(sensor, now_us())})
 
 

@@ -34,6 +34,7 @@ from hub.store.quality import QualityReport, quality
 from hub.store.tables import DECISION, DELIVERY, INCIDENT, OUTBOX, PURGE
 
 DAY_US: Final = 86_400_000_000
+SOFTWARE: Final = importlib.metadata.version("tocsin")
 REFUSAL_DAYS: Final = 31
 HISTORY: Final = 50
 _record: Final = msgspec.json.Decoder(Record)
@@ -130,7 +131,8 @@ def _oldest_message(data_dir: Path) -> int | None:
 
 async def gather(engine: AsyncEngine, config: HubConfig, now_us: int, days: int | None = None) -> Facts:
     """Count everything as it stands at `now_us`; with `days`, only what happened in the last so many."""
-    at = dt.datetime.fromtimestamp(now_us / 1e6, ZoneInfo(config.time_zone))
+    zone = await asyncio.to_thread(ZoneInfo, config.time_zone)
+    at = dt.datetime.fromtimestamp(now_us / 1e6, zone)
     keep = config.keeping.retention
     window_us = now_us - int((days or min(keep.unconfirmed_days, keep.confirmed_days)) * DAY_US)
     quality_since_us = now_us - int((days or keep.confirmed_days) * DAY_US)
@@ -148,7 +150,7 @@ async def gather(engine: AsyncEngine, config: HubConfig, now_us: int, days: int 
     since_us = now_us - refusal_days * DAY_US
     return Facts(
         at=at,
-        software=importlib.metadata.version("tocsin"),
+        software=SOFTWARE,
         config_hash=config_hash(config.policy),
         assessment=assess(config.policy, at, suspended),
         sensors=sensors,
