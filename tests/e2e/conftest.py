@@ -7,8 +7,12 @@ import importlib.resources
 import json
 import math
 import os
+import signal
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -277,3 +281,62 @@ def pictures() -> Path:
     folder = Path(os.environ.get("TOCSIN_ARTIFACTS", Path(__file__).resolve().parents[2] / "artifacts"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+DYING_CONFIG = """
+data_dir = "{data}"
+open_console = true
+[http]
+port = {port}
+[policy]
+profile = "lab"
+responsible_person = "A. Tester"
+start = "2026-01-01"
+end = "2099-01-01"
+"""
+
+
+class HubProcess:
+    """A hub process that is started and killed again on one port."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.config = folder / "tocsin.toml"
+        self.config.write_text(DYING_CONFIG.format(data=folder / "data", port=self.port))
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "hub.commands.main", "hub", "--config", str(self.config)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert self._process.stdout is not None
+        while "ready" not in (line := self._process.stdout.readline()):
+            assert line, "the hub ended before it was ready"
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process = None
+
+    def tocsin(self, *arguments: str) -> str:
+        """Run the command line on this hub's configuration; its output."""
+        command = [sys.executable, "-m", "hub.commands.main", *arguments, "--config", str(self.config)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def add_microphone(self, sensor: str, latitude: float, longitude: float) -> str:
+        """Register a microphone; its one-time code."""
+        at = f"{latitude:.7f},{longitude:.7f}"
+        return str(json.loads(self.tocsin("sensors", "add", sensor, "--at", at, "--json"))["code"])
+
+
+@pytest.fixture
+def dying_hub(tmp_path: Path) -> Iterator[HubProcess]:
+    """A hub to start and kill; killed at the end."""
+    hub = HubProcess(tmp_path)
+    yield hub
+    hub.kill()

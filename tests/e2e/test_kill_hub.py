@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uuid6
@@ -25,38 +21,6 @@ from sensors.spool import Spool
 from sensors.uplink import Uplink
 
 pytestmark = pytest.mark.e2e
-
-CONFIG = """
-data_dir = "{data}"
-open_console = true
-[http]
-port = {port}
-[policy]
-profile = "lab"
-responsible_person = "A. Tester"
-start = "2026-01-01"
-end = "2099-01-01"
-"""
-
-
-def tocsin(*arguments: str) -> str:
-    """Run the command line; its output."""
-    command = [sys.executable, "-m", "hub.commands.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-@contextlib.contextmanager
-def hub_process(config: Path) -> Iterator[subprocess.Popen[str]]:
-    """A real hub that is ready; killed at the end."""
-    command = [sys.executable, "-m", "hub.commands.main", "hub", "--config", str(config)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        try:
-            assert process.stdout is not None
-            while "ready" not in (line := process.stdout.readline()):
-                assert line, "the hub ended before it was ready"
-            yield process
-        finally:
-            process.send_signal(signal.SIGKILL)
 
 
 class Talker:
@@ -81,49 +45,25 @@ class Talker:
             await asyncio.sleep(0.004)
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> tuple[Path, int]:
-    """A lab hub on a free port that stays the same over restarts."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    path = tmp_path / "tocsin.toml"
-    path.write_text(CONFIG.format(data=tmp_path / "data", port=port))
-    return path, port
-
-
-async def test_killing_the_hub_loses_no_detection_and_repeats_none(config: tuple[Path, int], tmp_path: Path) -> None:
-    path, port = config
-    added = await asyncio.to_thread(
-        tocsin, "sensors", "add", "mic-1", "--at", "45.44,4.38", "--config", str(path), "--json"
-    )
-    url = f"http://127.0.0.1:{port}"
+async def test_killing_the_hub_loses_no_detection_and_repeats_none(dying_hub: Any, tmp_path: Path) -> None:
+    await asyncio.to_thread(dying_hub.start)
+    code = await asyncio.to_thread(dying_hub.add_microphone, "mic-1", 45.44, 4.38)
     talker = Talker()
     spool = Spool(tmp_path / "spool.sqlite")
-    loop = asyncio.get_running_loop()
-
-    def start() -> contextlib.ExitStack:
-        stack = contextlib.ExitStack()
-        stack.enter_context(hub_process(path))
-        return stack
-
-    running = await asyncio.to_thread(start)
-    try:
-        identity = await enrol(url, json.loads(added)["code"], tmp_path / "mic-1.pem")
-        # Without waits between its tries the uplink meets every moment of the hub's dying and starting.
-        uplink = Uplink(url, identity, spool, randomness=lambda: 0.0)
-        agent = asyncio.create_task(Agent("mic-1", talker, spool, uplink).run())
-        for pause_s in (0.3, 0.05, 0.15):
-            await asyncio.sleep(pause_s)
-            await asyncio.to_thread(running.close)
-            running = await asyncio.to_thread(start)
-        await asyncio.sleep(0.3)
-        talker.enough.set()
-        await asyncio.wait_for(agent, 60)
-        counts = await spool.counts()
-    finally:
-        await loop.run_in_executor(None, running.close)
-        await spool.aclose()
+    identity = await enrol(dying_hub.url, code, tmp_path / "mic-1.pem")
+    # Without waits between its tries the uplink meets every moment of the hub's dying and starting.
+    uplink = Uplink(dying_hub.url, identity, spool, randomness=lambda: 0.0)
+    agent = asyncio.create_task(Agent("mic-1", talker, spool, uplink).run())
+    for pause_s in (0.3, 0.05, 0.15):
+        await asyncio.sleep(pause_s)
+        await asyncio.to_thread(dying_hub.kill)
+        await asyncio.to_thread(dying_hub.start)
+    await asyncio.sleep(0.3)
+    talker.enough.set()
+    await asyncio.wait_for(agent, 60)
+    counts = await spool.counts()
+    await asyncio.to_thread(dying_hub.kill)
+    await spool.aclose()
     entries = await asyncio.to_thread(lambda: list(read_file(tmp_path / "data" / "log.sqlite")))
     kept = [entry.message.id for entry in entries if isinstance(entry.message, Detection)]
     assert sorted(kept) == sorted(message.id for message in talker.said)
@@ -131,31 +71,24 @@ async def test_killing_the_hub_loses_no_detection_and_repeats_none(config: tuple
 
 
 async def test_revoking_from_the_command_line_shuts_a_sensor_out_of_the_running_hub(
-    config: tuple[Path, int], tmp_path: Path
+    dying_hub: Any, tmp_path: Path
 ) -> None:
-    path, port = config
     talker = Talker()
     spool = Spool(":memory:")
-    with contextlib.ExitStack() as stack:
-        await asyncio.to_thread(stack.enter_context, hub_process(path))
-        added = await asyncio.to_thread(
-            tocsin, "sensors", "add", "mic-1", "--at", "45.44,4.38", "--config", str(path), "--json"
-        )
-        url, key = f"http://127.0.0.1:{port}", str(tmp_path / "mic-1.pem")
-        code = json.loads(added)["code"]
-        enrolled = await asyncio.to_thread(tocsin, "enrol", "--hub", url, "--code", code, "--key", key, "--json")
-        assert json.loads(enrolled)["sensor"] == "mic-1"
-        uplink = Uplink(url, await asyncio.to_thread(Identity.load, tmp_path / "mic-1.pem"), spool)
-        agent = asyncio.create_task(Agent("mic-1", talker, spool, uplink).run())
-        async with asyncio.timeout(20):
-            while uplink.health.delivered < 10:  # noqa: ASYNC110 - the hub is another process
-                await asyncio.sleep(0.02)
-            await asyncio.to_thread(tocsin, "sensors", "revoke", "mic-1", "--reason", "stolen", "--config", str(path))
-            while uplink.health.state != "revoked":  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        shown = json.loads(await asyncio.to_thread(tocsin, "sensors", "show", "mic-1", "--config", str(path), "--json"))
-        assert (shown["state"], shown["state_reason"]) == ("revoked", "stolen")
-        agent.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await agent
+    await asyncio.to_thread(dying_hub.start)
+    code = await asyncio.to_thread(dying_hub.add_microphone, "mic-1", 45.44, 4.38)
+    await enrol(dying_hub.url, code, tmp_path / "mic-1.pem")
+    uplink = Uplink(dying_hub.url, await asyncio.to_thread(Identity.load, tmp_path / "mic-1.pem"), spool)
+    agent = asyncio.create_task(Agent("mic-1", talker, spool, uplink).run())
+    async with asyncio.timeout(20):
+        while uplink.health.delivered < 10:  # noqa: ASYNC110 - the hub is another process
+            await asyncio.sleep(0.02)
+        await asyncio.to_thread(dying_hub.tocsin, "sensors", "revoke", "mic-1", "--reason", "stolen")
+        while uplink.health.state != "revoked":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    shown = json.loads(await asyncio.to_thread(dying_hub.tocsin, "sensors", "show", "mic-1", "--json"))
+    assert (shown["state"], shown["state_reason"]) == ("revoked", "stolen")
+    agent.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await agent
     await spool.aclose()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import math
 import signal
@@ -90,7 +89,7 @@ def heard_by(number: int, fired_us: int) -> Detection:
     )  # fmt: skip
 
 
-async def send(session: aiohttp.ClientSession, hub: Hub, identity: Any, detections: Sequence[Detection]) -> None:
+async def send(session: aiohttp.ClientSession, hub: Any, identity: Any, detections: Sequence[Detection]) -> None:
     body = json_encoder.encode(Batch(list(detections)))
     path, kind = "/api/v1/ingest", "application/json"
     authority, created_s = f"127.0.0.1:{hub.port}", int(time.time())
@@ -101,12 +100,12 @@ async def send(session: aiohttp.ClientSession, hub: Hub, identity: Any, detectio
         assert answer.status == 200, await answer.text()
 
 
-async def incidents(session: aiohttp.ClientSession, hub: Hub) -> list[dict[str, Any]]:
+async def incidents(session: aiohttp.ClientSession, hub: Any) -> list[dict[str, Any]]:
     async with session.get(f"{hub.url}/api/v1/incidents") as answer:
         return list((await answer.json())["incidents"])
 
 
-async def until(session: aiohttp.ClientSession, hub: Hub, microphones: int) -> dict[str, Any]:
+async def until(session: aiohttp.ClientSession, hub: Any, microphones: int) -> dict[str, Any]:
     """The incident once it rests on so many microphones."""
     found: list[dict[str, Any]] = []
     for _ in range(200):
@@ -117,34 +116,31 @@ async def until(session: aiohttp.ClientSession, hub: Hub, microphones: int) -> d
     raise AssertionError(f"no incident of {microphones} microphones: {found}")
 
 
-async def test_a_shot_that_meets_a_dying_hub_is_one_incident_afterwards(tmp_path: Path) -> None:
-    hub = Hub(tmp_path)
-    try:
+async def test_a_shot_that_meets_a_dying_hub_is_one_incident_afterwards(dying_hub: Any, tmp_path: Path) -> None:
+    hub = dying_hub
+    await asyncio.to_thread(hub.start)
+    identities = []
+    for number in range(len(MICROPHONES)):
+        latitude, longitude, _ = enu2geodetic(*MICROPHONES[number], 0.0, *ORIGIN, 0.0)
+        code = await asyncio.to_thread(hub.add_microphone, f"mic-{number}", latitude, longitude)
+        identities.append(await enrol(hub.url, code, tmp_path / f"mic-{number}.pem"))
+    async with aiohttp.ClientSession() as session:
+        fired_us = time.time_ns() // 1_000 - 1_000_000  # everybody has heard it by now
+        detections = [heard_by(number, fired_us) for number in range(len(MICROPHONES))]
+        for number in (0, 1, 2, 3):
+            await send(session, hub, identities[number], [detections[number]])
+        await asyncio.to_thread(hub.kill)  # at once behind the last acknowledgement
         await asyncio.to_thread(hub.start)
-        identities = []
-        for number in range(len(MICROPHONES)):
-            code = await asyncio.to_thread(hub.add_microphone, number)
-            identities.append(await enrol(hub.url, code, tmp_path / f"mic-{number}.pem"))
-        async with aiohttp.ClientSession() as session:
-            fired_us = time.time_ns() // 1_000 - 1_000_000  # everybody has heard it by now
-            detections = [heard_by(number, fired_us) for number in range(len(MICROPHONES))]
-            for number in (0, 1, 2, 3):
-                await send(session, hub, identities[number], [detections[number]])
-            await asyncio.to_thread(hub.kill)  # at once behind the last acknowledgement
-            await asyncio.to_thread(hub.start)
-            first = await until(session, hub, 4)
-            for number in (4, 5):
-                await send(session, hub, identities[number], [detections[number]])
-            second = await until(session, hub, 6)
-            await asyncio.to_thread(hub.kill)
-            await asyncio.to_thread(hub.start)
-            for number in range(len(MICROPHONES)):  # what an agent does that got no answer before the kill
-                await send(session, hub, identities[number], [detections[number]])
-            await asyncio.sleep(2.0)
-            found = await incidents(session, hub)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            await asyncio.to_thread(hub.kill)
+        first = await until(session, hub, 4)
+        for number in (4, 5):
+            await send(session, hub, identities[number], [detections[number]])
+        second = await until(session, hub, 6)
+        await asyncio.to_thread(hub.kill)
+        await asyncio.to_thread(hub.start)
+        for number in range(len(MICROPHONES)):  # what an agent does that got no answer before the kill
+            await send(session, hub, identities[number], [detections[number]])
+        await asyncio.sleep(2.0)
+        found = await incidents(session, hub)
     assert [one["id"] for one in found] == [first["id"]] == [second["id"]]
     place = found[0]["place"]
     latitude, longitude, _ = enu2geodetic(*SHOT, 0.0, *ORIGIN, 0.0)
