@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dashboards import control_room, fleet, incident, noise, quality, streets
+from dashboards.alerts import provisioned
 from dashboards.geomap import HUB_PLACE
 from hub.words import LANGUAGES, Language
 
@@ -21,6 +22,10 @@ HERE: Final = Path(__file__).parent
 JSON: Final = HERE / "json"
 DEFAULT_HUB: Final = "http://127.0.0.1:8400"
 """Where a hub listens unless told otherwise (`hub/config.py`)."""
+
+ALERTING: Final = HERE / "provisioning" / "alerting" / "tocsin.yaml"
+HUB_IN_COMPOSE: Final = "http://hub:8400"
+"""The hub as Grafana reaches it inside `compose.yaml`."""
 
 BUILDERS: Final[tuple[Callable[[], dict[str, Any]], ...]] = (
     control_room.build,
@@ -111,11 +116,19 @@ def files(hub: str = DEFAULT_HUB) -> dict[Path, str]:
     }
 
 
+def alerting(hub: str = HUB_IN_COMPOSE) -> str:
+    """The text of the file that provisions alerts; JSON is YAML too. `$` is doubled where Grafana would fill it in."""
+    text = json.dumps(provisioned(hub), ensure_ascii=False, indent=1, sort_keys=True)
+    return text.replace("$timeFilter", "$$timeFilter") + "\n"
+
+
 def write(folder: Path = JSON, hub: str = DEFAULT_HUB) -> list[Path]:
     """Write every file; those that changed. Raises OSError."""
+    wanted = {folder / name: text for name, text in files(hub).items()}
+    if folder == JSON:
+        wanted[ALERTING] = alerting()
     changed = []
-    for name, text in files(hub).items():
-        path = folder / name
+    for path, text in wanted.items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
