@@ -23,9 +23,8 @@ from typing import Final
 import numpy as np
 
 from models.corpus import IMPULSIVE, STREET, Ints, Recording
-from models.frontend import BANDS, FRAMES, HOP_SAMPLES, SAMPLE_RATE_HZ, Floats, band_edges_hz
+from models.frontend import BANDS, FRAMES, Floats, band_edges_hz
 from models.labels import LABELS, truth
-from models.teacher import seconds_per_row
 
 BACKGROUNDS: Final = (
     STREET, STREET, "traffic", "ambience", "rain", "wind", "crowd_babble", "speech", "music", "engine", "machinery",
@@ -37,21 +36,17 @@ MARK_FROM, MARK_TO = 2, 60
 VOICES: Final = ("scream", "children_playing", "clamor", "applause")
 MADE_CROWDS: Final = 0.4
 """Share of the crowd windows that are made of single voices."""
-TEACHER_CLASSES: Final = 521
+MASKED_BANDS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`power` [n, FRAMES, BANDS], `truths` and `known` [n, len(LABELS)], `kinds` [n] index into the corpus's labels.
-
-    `taught` [n, 521]: what the teacher says of the undisturbed sound, -1 where it was not asked.
-    """
+    """`power` [n, FRAMES, BANDS], `truths` and `known` [n, len(LABELS)], `kinds` [n] index into the corpus's labels."""
 
     power: Floats
     truths: Floats
     known: Floats
     kinds: Ints
-    taught: Floats
 
 
 def air_absorption_db_per_m(hertz: np.ndarray, celsius: float, humidity: float) -> np.ndarray:
@@ -105,8 +100,8 @@ class Mixer:
         clips = groups[names[int(self._rng.integers(len(names)))]]
         return clips[int(self._rng.integers(len(clips)))]
 
-    def _crop(self, recording: Recording) -> tuple[Floats, int]:
-        """A window of the recording, and the frame where it starts."""
+    def _crop(self, recording: Recording) -> Floats:
+        """A window of the recording."""
         rng = self._rng
         choice = int(rng.choice(len(recording.powers), p=_rendering_weights(len(recording.powers))))
         power = recording.powers[choice]
@@ -121,13 +116,7 @@ class Mixer:
         first, last = max(0, start), min(len(power), start + FRAMES)
         if last > first:
             window[first - start : last - start] = power[first:last]
-        return window, max(0, start)
-
-    def _taught(self, recording: Recording, start: int) -> Floats:
-        if recording.taught is None or not len(recording.taught):
-            return np.full(TEACHER_CLASSES, -1.0, np.float32)
-        row = round(start * HOP_SAMPLES / SAMPLE_RATE_HZ / seconds_per_row())
-        return np.asarray(recording.taught[min(row, len(recording.taught) - 1)], np.float32)
+        return window
 
     def _voices(self) -> Floats:
         """A crowd that never was: up to 40 crops of shouting, playing and cheering people, each with its own pitch."""
@@ -135,7 +124,7 @@ class Mixer:
         names = [name for name in VOICES if name in self._by_label]
         crowd = np.zeros((FRAMES, BANDS), np.float32)
         for _ in range(int(rng.integers(6, 40))):
-            window, _ = self._crop(self._draw(names[int(rng.integers(len(names)))]))
+            window = self._crop(self._draw(names[int(rng.integers(len(names)))]))
             window = np.roll(_shifted(window, int(rng.integers(-3, 4))), int(rng.integers(FRAMES)), axis=0)
             crowd += window / (window.mean() + 1e-12) * np.float32(10.0 ** rng.uniform(-1.2, 0.0))
         return crowd
@@ -162,7 +151,7 @@ class Mixer:
     def _relative(self, window: Floats, recording: Recording) -> Floats:
         """A sound between two of one class: with the other's colour, or heard together with it."""
         rng = self._rng
-        other, _ = self._crop(self._draw(recording.label))
+        other = self._crop(self._draw(recording.label))
         if rng.random() < 0.4:
             ratio = (window.max() + 1e-12) / (other.max() + 1e-12)
             return np.asarray(window + other * np.float32(ratio * 10.0 ** rng.uniform(-1.5, 0.0)), np.float32)
@@ -175,19 +164,17 @@ class Mixer:
         rng = self._rng
         kinds = rng.choice(len(self.kinds), size=size, p=self._weight)
         drawn = [self._draw(self.kinds[kind]) for kind in kinds]
-        cropped = [self._crop(recording) for recording in drawn]
-        taught = np.stack([self._taught(drawn[row], start) for row, (_, start) in enumerate(cropped)])
-        power = np.stack([self._vary(window, drawn[row]) for row, (window, _) in enumerate(cropped)])
+        power = np.stack([self._vary(self._crop(recording), recording) for recording in drawn])
         for place, recording in enumerate(drawn):
             if recording.label == "clamor" and self._voiced and rng.random() < MADE_CROWDS:
-                power[place], taught[place] = self._voices(), -1.0
+                power[place] = self._voices()
         behind = [self._draw(self._backgrounds[int(i)]) for i in rng.integers(len(self._backgrounds), size=size)]
-        background = np.stack([self._crop(recording)[0] for recording in behind])
+        background = np.stack([self._crop(recording) for recording in behind])
         real = np.array([recording.source == "livefire" for recording in drawn])
         impulsive = np.array([recording.label in IMPULSIVE for recording in drawn])
         power = self._propagate(power, np.where(real, 0.15, 0.5))
         power = self._mix(power, background, real, impulsive)
-        power = self._microphone(power)
+        power = self._masked(self._microphone(power))
         truths = np.zeros((size, len(LABELS)), np.float32)
         known = np.ones((size, len(LABELS)), np.float32)
         for row, recording in enumerate(drawn):
@@ -197,7 +184,15 @@ class Mixer:
                 known[row, column] = answer is not None
                 if answer is False and truth(label, behind[row].label) is None:
                     known[row, column] = 0.0
-        return Batch(power, truths, known, kinds.astype(np.int64), taught)
+        return Batch(power, truths, known, kinds.astype(np.int64))
+
+    def _masked(self, power: Floats) -> Floats:
+        """Some bands missing from a quarter of the windows (Park et al. 2019), so that no single one decides."""
+        for row in np.flatnonzero(self._rng.random(len(power)) < 0.25):
+            width = int(self._rng.integers(1, MASKED_BANDS + 1))
+            first = int(self._rng.integers(0, BANDS - width + 1))
+            power[row, :, first : first + width] *= np.float32(1e-7)
+        return power
 
     def _propagate(self, power: Floats, chance: Floats) -> Floats:
         """Distance and street for a random part of the windows."""

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from models.corpus import STREET, Recording
-from models.crossval import clip_score
+from models.crossval import FOLDS, clip_score
 from models.frontend import BANDS, FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from models.labels import CORPUS_LABELS, LABELS, truth
 from models.metrics import average_precision
-from models.pipeline import COST_OF_A_MISS, Calibration, Job
+from models.pipeline import COST_OF_A_MISS, FINAL_SHARE, Calibration, Job
 from models.report import table_text
 from models.teacher import CLASSES
 
@@ -32,8 +32,12 @@ parts as street background. Made, on mel power while training: mixtures at 2 to 
 single shots, small changes of pitch and speed, colours exchanged between impulsive sounds of one class.
 Made on the waveform: clipping, 8 to 12 kHz sensors with 7 to 15 bits,
 MP3 and Vorbis at low rates. Two in five crowd windows are made of 6 to 40 single voices. Limits and floors are drawn
-alike for all classes, so that a recorder's trace tells no class. Where YAMNet's scores were given, an auxiliary output
-learnt them as well; that output is not in the shipped file.
+alike for all classes, so that a recorder's trace tells no class; in a quarter of the windows some bands are missing.
+
+Lessons: 60,000 seconds mixed on the waveform from one to three of the same recordings (other pitch and speed, level,
+colour, band limit, hiss) were heard by YAMNet (trained on AudioSet by others, Apache 2.0), and the network learnt its
+answers beside the labels. In the shipped file a score is the sum of what was learnt from the labels and half of what
+was learnt from YAMNet, in logits. YAMNet itself is not in it.
 """
 
 FAILURES = """## Where it fails
@@ -78,8 +82,9 @@ def render(
         INTENDED,
         "## From what",
         "",
-        f"Trained by this project with TensorFlow (seed {job.plan.seed}, {job.plan.steps} steps of {job.plan.batch} "
-        f"situations) on {licences}:",
+        f"Trained by this project with TensorFlow (seed {job.plan.seed}, {job.plan.steps * FINAL_SHARE} steps of "
+        f"{job.plan.batch} labelled situations and {job.plan.lessons if job.teacher else 0} lessons; in "
+        f"cross-validation {job.plan.steps} steps) on {licences}:",
         "",
         "| source | recordings | openly licensed | gunshots |",
         "|---|---|---|---|",
@@ -106,8 +111,8 @@ def render(
         MADE,
         "## How good",
         "",
-        "Five-fold cross-validation: original recordings and firing positions are held out whole. Other sources than "
-        "these will be harder.",
+        f"Cross-validation, {job.judged_folds} of {FOLDS} folds: original recordings and firing positions are held out "
+        "whole, from the lessons too. Other sources than these will be harder.",
         "",
         table_text(figures),
         "",
@@ -149,7 +154,9 @@ def _compared(job: Job, other: dict[str, Any] | None) -> list[str]:
     if other is None:
         return [f"The same with {name} has not been measured beside this version.", ""]
     return [
-        f"The same with {name}, judged on those, {other['steps']} steps:",
+        f"The same with {name}, judged on those, {other['steps']} steps"
+        + ("" if other.get("lessons", False) else ", and without lessons")
+        + ":",
         "",
         table_text(other["figures"]),
         "",

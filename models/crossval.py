@@ -70,7 +70,7 @@ class Judged:
     distance_m: float
 
 
-def judge(network: Any, recordings: Sequence[Recording], fold: int) -> list[Judged]:
+def judge(network: Any, recordings: Sequence[Recording], fold: int, trust: float) -> list[Judged]:
     """Score whole recordings window by window."""
     return [
         Judged(
@@ -79,7 +79,7 @@ def judge(network: Any, recordings: Sequence[Recording], fold: int) -> list[Judg
             source=recording.source,
             group=recording.group,
             fold=fold,
-            logits=score_windows(network, clip_windows(recording.powers[0], HOP_FRAMES)),
+            logits=score_windows(network, clip_windows(recording.powers[0], HOP_FRAMES), trust),
             marks=tuple(int(mark) for mark in recording.marks),
             distance_m=recording.distance_m,
         )

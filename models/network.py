@@ -42,7 +42,8 @@ def features(power: Any) -> Any:
 def build(labels: int, kinds: int, taught: int = 0, widths: Sequence[int] = WIDTHS, dropout: float = 0.2) -> Any:
     """A Keras model from features to logits: `labels` (independent), `kinds` (one of) and `taught` (the teacher's).
 
-    The last two are aids for training, which make the features general; they are not exported.
+    The last two make the features general. Of `taught` the first `labels` columns are what the teacher would say of
+    the labels (`judged` adds them); the rest, and `kinds`, are not exported.
     """
     from tensorflow import keras
 
@@ -66,6 +67,15 @@ def build(labels: int, kinds: int, taught: int = 0, widths: Sequence[int] = WIDT
     return keras.Model(given, [layers.Dense(size, name=name)(x) for name, size in heads.items()])
 
 
+def judged(outputs: Sequence[Any], labels: int, trust: float) -> Any:
+    """The logits that count: what was learnt from our labels, and `trust` times what was learnt from the teacher.
+
+    Few recordings, labelled for the purpose, and many that are not ours err at different sounds.
+    """
+    own, _, taught = outputs
+    return own + trust * taught[:, :labels] if taught.shape[1] > labels else own
+
+
 def mel_graph(samples: Any) -> Any:
     """Waveform [1, WINDOW_SAMPLES] -> mel power [1, FRAMES, BANDS] in tensors, as `models.frontend.mel_power` does."""
     import tensorflow as tf
@@ -79,11 +89,13 @@ def mel_graph(samples: Any) -> Any:
     return tf.reshape(tf.matmul(even * even + odd * odd, mel), [1, FRAMES, BANDS])
 
 
-def export(network: Any, scale: Sequence[float], shift: Sequence[float], columns: Sequence[int]) -> bytes:
+def export(
+    network: Any, scale: Sequence[float], shift: Sequence[float], columns: Sequence[int], trust: float = 0.0
+) -> bytes:
     """The TFLite file: float32[1, WINDOW_SAMPLES] in [-1, 1] -> float32[1, len(columns)] calibrated probabilities.
 
-    `scale` and `shift` are Platt's: probability = sigmoid(scale * logit + shift), one each a label; `columns` are the
-    labels that leave with it.
+    `scale` and `shift` are Platt's: probability = sigmoid(scale * logit + shift), one each a label, on the logits of
+    `judged` with `trust`; `columns` are the labels that leave with it.
     """
     import tensorflow as tf
 
@@ -93,7 +105,7 @@ def export(network: Any, scale: Sequence[float], shift: Sequence[float], columns
 
     @tf.function(input_signature=[tf.TensorSpec([1, WINDOW_SAMPLES], tf.float32, name="waveform")])  # type: ignore[untyped-decorator]
     def graph(waveform: Any) -> Any:
-        logits, *_ = network(features(mel_graph(waveform)), training=False)
+        logits = judged(network(features(mel_graph(waveform)), training=False), len(scale), trust)
         return tf.sigmoid(tf.matmul(logits, gain) + offset)
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.get_concrete_function()])

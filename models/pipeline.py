@@ -18,6 +18,7 @@ import numpy as np
 from models.corpus import Recording, doubtful, load
 from models.crossval import FOLDS, Judged, folds, judge, table
 from models.labels import LABELS
+from models.lessons import Lessons, make
 from models.metrics import platt
 from models.network import export
 from models.recordings import RecordingError
@@ -26,7 +27,8 @@ from models.train import Plan, train
 COST_OF_A_MISS: Final[dict[str, float]] = {"gunshot": 4.0, "clamor": 1.0, "siren": 1.0, "horn": 0.5}
 """What a missed event costs, in false alarms. The threshold follows: 1 / (1 + cost), on calibrated probabilities."""
 
-LEAST_PRECISION: Final = 0.8
+LEAST_PRECISION: Final = 0.85
+FINAL_SHARE: Final = 2
 LEAST_GROUPS: Final = 8
 """A class ships when cross-validation finds at least this average precision, on so many original recordings or more."""
 
@@ -43,13 +45,15 @@ class TrainingRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to train from, and where the work lies. `licences`: "all", or "open" for openly licensed recordings only."""
+    """What to train from, and where the work lies. `licences`: "all", or "open" for openly licensed recordings only;
+    `judged_folds`: how many of the FOLDS are held out in turn: fewer are quicker, and say less."""
 
     audio: Path
     livefire: Path | None
     teacher: Path | None
     work: Path
     licences: str = "all"
+    judged_folds: int = FOLDS
     plan: Plan = Plan()  # noqa: RUF009 - frozen, and its default is a value
 
 
@@ -86,17 +90,33 @@ def recordings_of(job: Job, progress: Progress) -> tuple[list[Recording], list[R
     return kept, failed
 
 
+def lessons_of(job: Job, progress: Progress) -> Lessons | None:
+    """The teacher's lessons for a job, made of all recordings; training takes those it may hear. None: no teacher."""
+    if job.teacher is None or not job.plan.lessons:
+        return None
+    return make(
+        job.audio,
+        job.livefire,
+        job.teacher,
+        job.work / "cache",
+        seed=job.plan.seed,
+        progress=lambda done, total: progress("lessons", done, total),
+    )
+
+
 def _stage(progress: Progress, name: str) -> Callable[[int, int, float], None]:
     return lambda step, steps, _: progress(name, step, steps)
 
 
-def cross_validate(job: Job, recordings: Sequence[Recording], progress: Progress) -> list[Judged]:
-    """Every recording judged by a network that heard nothing of its group."""
+def cross_validate(
+    job: Job, recordings: Sequence[Recording], lessons: Lessons | None, progress: Progress
+) -> list[Judged]:
+    """Every recording (of the folds that are judged) judged by a network that heard nothing of its group."""
     chosen = folds(recordings)
     unsure = doubtful(job.audio)
     stamp = json.dumps([job.licences, job.plan.fingerprint(), sorted(chosen.items())])
     judged: list[Judged] = []
-    for fold in range(FOLDS):
+    for fold in range(job.judged_folds):
         work = job.work / job.licences / f"fold-{fold}"
         file = work / "judged.pickle"
         if file.is_file():
@@ -114,9 +134,10 @@ def cross_validate(job: Job, recordings: Sequence[Recording], progress: Progress
             rest,
             job.plan,
             work,
+            lessons,
             progress=_stage(progress, name),
         )
-        new = judge(network, held, fold)
+        new = judge(network, held, fold, job.plan.trust)
         with file.open("wb") as stream:
             pickle.dump((stamp, new), stream)
         judged += new
@@ -152,20 +173,23 @@ def carried(found: dict[str, Any]) -> tuple[str, ...]:
 def finish(
     job: Job,
     recordings: Sequence[Recording],
+    lessons: Lessons | None,
     calibration: Calibration,
     labels: Sequence[str],
     progress: Progress,
 ) -> bytes:
     """Train on everything and export `labels`, with the calibration that cross-validation found.
 
-    There is a quarter more to learn from than in a fold, so there are a quarter more steps.
+    There is more to learn from than in a fold, so there are `FINAL_SHARE` times the steps.
     """
-    plan = dataclasses.replace(job.plan, steps=job.plan.steps * FOLDS // (FOLDS - 1))
+    plan = dataclasses.replace(job.plan, steps=job.plan.steps * FINAL_SHARE)
     unsure = doubtful(job.audio)
     network = train(
         [recording for recording in recordings if recording.key not in unsure],
         plan,
         job.work / job.licences / "final",
+        lessons,
         progress=_stage(progress, "final network"),
     )
-    return export(network, calibration.scale, calibration.shift, [LABELS.index(label) for label in labels])
+    columns = [LABELS.index(label) for label in labels]
+    return export(network, calibration.scale, calibration.shift, columns, plan.trust)

@@ -143,13 +143,16 @@ def table_text(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write(folder: Path, judged: Sequence[Judged], calibration: Calibration, steps: int) -> dict[str, Any]:
+def write(
+    folder: Path, judged: Sequence[Judged], calibration: Calibration, steps: int, *, lessons: bool
+) -> dict[str, Any]:
     """Write `report.json`, `confusion.png`, `precision_recall.png` and `reliability.png`; returns the figures."""
     folder.mkdir(parents=True, exist_ok=True)
     found = figures(judged, calibration)
     shares = confusion(judged, calibration)
     (folder / "report.json").write_text(
-        json.dumps({"steps": steps, "figures": found, "confusion": shares}, indent=1), encoding="utf-8"
+        json.dumps({"steps": steps, "lessons": lessons, "figures": found, "confusion": shares}, indent=1),
+        encoding="utf-8",
     )
     _plots(folder, judged, calibration, shares)
     return found

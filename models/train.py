@@ -19,7 +19,8 @@ from models.augment import Batch, Mixer
 from models.corpus import Recording
 from models.frontend import BANDS, FRAMES, Floats
 from models.labels import LABELS
-from models.network import WIDTHS, build, features
+from models.lessons import Lessons, occurring, targets
+from models.network import WIDTHS, build, features, judged
 
 BLOCK_STEPS: Final = 50
 SHARES: Final[dict[str, float]] = {
@@ -32,16 +33,19 @@ SHARES: Final[dict[str, float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One training run. More `steps` fit closer; `kinds_weight` and
-    `taught_weight` are how much the corpus's fine labels and the teacher steer the features."""
+    """One training run. More `steps` fit closer; `batch` labelled situations and `lessons` of the teacher's make a
+    step. `kinds_weight` and `taught_weight` are how much the corpus's fine labels and the teacher steer the features,
+    `trust` how much of the teacher's answer is in the network's."""
 
     seed: int = 1
     steps: int = 3_000
-    batch: int = 192
+    batch: int = 128
+    lessons: int = 128
     peak_rate: float = 3e-3
     decay: float = 2e-2
     kinds_weight: float = 0.3
-    taught_weight: float = 0.05
+    taught_weight: float = 0.5
+    trust: float = 0.5
     smoothing: float = 0.02
     widths: tuple[int, ...] = WIDTHS
     shares: dict[str, float] = field(default_factory=lambda: dict(SHARES))
@@ -49,12 +53,6 @@ class Plan:
     def fingerprint(self) -> str:
         """What must be equal for a checkpoint to be continued."""
         return json.dumps(asdict(self), sort_keys=True)
-
-
-def _teachable(recordings: Sequence[Recording]) -> list[int]:
-    """The teacher's classes that occur in these recordings at all."""
-    rows = [recording.taught.max(axis=0) for recording in recordings if recording.taught is not None]
-    return [int(i) for i in np.flatnonzero(np.max(rows, axis=0) > 0.2)] if rows else []
 
 
 def _rate(plan: Plan, step: int) -> float:
@@ -78,12 +76,14 @@ def train(
     recordings: Sequence[Recording],
     plan: Plan,
     work: Path,
+    lessons: Lessons | None = None,
     *,
     progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
 ) -> Any:
     """The trained Keras network. `progress(step, steps, loss)` is called after each block.
 
-    A checkpoint in `work` of the same plan and the same recordings is continued.
+    Of `lessons` only those are heard that were made of the `recordings`' groups. A checkpoint in `work` of the same
+    plan and the same recordings is continued.
     """
     import tensorflow as tf
 
@@ -91,8 +91,9 @@ def train(
         raise RuntimeError("training needs TensorFlow's eager mode")
     tf.keras.utils.set_random_seed(plan.seed)
     kinds = Mixer(recordings, plan.seed, plan.shares).kinds
-    taught_columns = _teachable(recordings)
-    network = build(len(LABELS), len(kinds), len(taught_columns), plan.widths)
+    heard = lessons.without_others(recordings) if lessons is not None and plan.lessons else None
+    columns = occurring(heard) if heard is not None else []
+    network = build(len(LABELS), len(kinds), len(LABELS) + len(columns) if columns else 0, plan.widths)
     optimizer = tf.keras.optimizers.AdamW(plan.peak_rate, weight_decay=plan.decay)
     optimizer.build(network.trainable_variables)
     labels_weight = tf.constant([[2.0, *([1.0] * (len(LABELS) - 1))]], tf.float32)
@@ -100,15 +101,16 @@ def train(
     @tf.function  # type: ignore[untyped-decorator]
     def step(power: Any, truths: Any, known: Any, kind: Any, taught: Any) -> Any:
         with tf.GradientTape() as tape:
-            logits, kind_logits, taught_logits = network(features(power), training=True)
+            logits, kind_logits, said = network(features(power), training=True)
+            logits, kind_logits, said = logits[: plan.batch], kind_logits[: plan.batch], said[plan.batch :]
             soft = truths * (1.0 - 2.0 * plan.smoothing) + plan.smoothing
             each = tf.nn.sigmoid_cross_entropy_with_logits(labels=soft, logits=logits) * known * labels_weight
             fine = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=kind, logits=kind_logits)
             loss = tf.reduce_mean(tf.reduce_sum(each, axis=1)) + plan.kinds_weight * tf.reduce_mean(fine)
-            if taught_columns:
-                asked = tf.cast(taught >= 0.0, tf.float32)
-                said = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.maximum(taught, 0.0), logits=taught_logits)
-                loss += plan.taught_weight * tf.reduce_mean(tf.reduce_sum(said * asked, axis=1))
+            if columns:
+                off = tf.square(said - taught)
+                own = tf.reduce_mean(off[:, : len(LABELS)])
+                loss += plan.taught_weight * 0.5 * (own + tf.reduce_mean(off[:, len(LABELS) :]))
         weights = network.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
         return loss
@@ -122,9 +124,10 @@ def train(
     work.mkdir(parents=True, exist_ok=True)
     stamp.write_text(said)
 
-    def block(index: int) -> list[Batch]:
+    def block(index: int) -> list[tuple[Batch, Floats, Floats]]:
         mixer = Mixer(recordings, plan.seed * 1_000_003 + index, plan.shares)
-        return [mixer.batch(plan.batch) for _ in range(BLOCK_STEPS)]
+        rng = np.random.default_rng((plan.seed, index))
+        return [_step_of(mixer.batch(plan.batch), heard, plan.lessons, columns, rng) for _ in range(BLOCK_STEPS)]
 
     first, last = int(done.numpy()) // BLOCK_STEPS, -(-plan.steps // BLOCK_STEPS)
     with ThreadPoolExecutor(1) as pool:
@@ -133,9 +136,9 @@ def train(
             batches = ahead.result()
             ahead = pool.submit(block, min(index + 1, last - 1)) if index + 1 < last else ahead
             losses = []
-            for offset, batch in enumerate(batches):
+            for offset, (batch, power, taught) in enumerate(batches):
                 optimizer.learning_rate.assign(_rate(plan, index * BLOCK_STEPS + offset))
-                loss = step(batch.power, batch.truths, batch.known, batch.kinds, batch.taught[:, taught_columns])
+                loss = step(power, batch.truths, batch.known, batch.kinds, taught)
                 losses.append(float(loss))
             done.assign((index + 1) * BLOCK_STEPS)
             if index % 10 == 9 or index + 1 == last:
@@ -144,12 +147,24 @@ def train(
     return network
 
 
-def score_windows(network: Any, windows: Floats) -> Floats:
-    """Logits [n, len(LABELS)] of mel-power windows [n, FRAMES, BANDS]."""
+def _step_of(
+    batch: Batch, lessons: Lessons | None, count: int, columns: Sequence[int], rng: np.random.Generator
+) -> tuple[Batch, Floats, Floats]:
+    """A batch, what goes into the network for it (with `count` lessons behind), and what the teacher said of those."""
+    if lessons is None or not columns:
+        return batch, batch.power, np.zeros((0, 1), np.float32)
+    chosen = np.sort(rng.integers(len(lessons.said), size=count))
+    power = np.exp(lessons.power[chosen].astype(np.float32) + rng.normal(0.0, 1.0, (count, 1, 1)).astype(np.float32))
+    return batch, np.concatenate([batch.power, power]), targets(lessons.said[chosen], columns)
+
+
+def score_windows(network: Any, windows: Floats, trust: float) -> Floats:
+    """Logits [n, len(LABELS)] of mel-power windows [n, FRAMES, BANDS], the teacher's part weighted by `trust`."""
     import tensorflow as tf
 
     parts = [
-        network(features(tf.constant(windows[i : i + 512])), training=False)[0] for i in range(0, len(windows), 512)
+        judged(network(features(tf.constant(windows[i : i + 512])), training=False), len(LABELS), trust)
+        for i in range(0, len(windows), 512)
     ]
     return np.concatenate([np.asarray(part) for part in parts]) if parts else np.zeros((0, len(LABELS)), np.float32)
 

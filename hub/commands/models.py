@@ -22,6 +22,7 @@ Work = Annotated[Path, typer.Option(help="Where caches, checkpoints and the repo
 Licences = Annotated[str, typer.Option(help='"all", or "open": openly licensed recordings only.')]
 Steps = Annotated[int, typer.Option(help="Training steps of each network; more fit closer and take longer.", min=1)]
 Seed = Annotated[int, typer.Option(help="The same seed on the same recordings draws the same situations.")]
+Folds = Annotated[int, typer.Option(help="How many fifths to hold out in turn; fewer are quicker.", min=1, max=5)]
 Threads = Annotated[int, typer.Option(help="Threads that TensorFlow may use.", min=1)]
 
 
@@ -69,12 +70,13 @@ def evaluate(
     licences: Licences = "all",
     steps: Steps = 3_000,
     seed: Seed = 1,
+    folds: Folds = 5,
     threads: Threads = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable figures.")] = False,
 ) -> None:
     """Cross-validate by original recording and firing position, and write the report; nothing is shipped."""
     _limit(threads)
-    _cross_validated(_job(data, livefire, teacher, work, licences, steps, seed), as_json=as_json)
+    _cross_validated(_job(data, livefire, teacher, work, licences, steps, seed, folds), as_json=as_json)
 
 
 @app.command(epilog="Example: tocsin models train --data ../shared/data/audio --licences open --out artifacts/open")
@@ -86,6 +88,7 @@ def train(
     licences: Licences = "all",
     steps: Steps = 3_000,
     seed: Seed = 1,
+    folds: Folds = 5,
     threads: Threads = 2,
     out: Annotated[
         Path | None, typer.Option(help="Folder for registry.json and weights/; default: the product's own registry.")
@@ -97,11 +100,11 @@ def train(
     from models.pipeline import carried, finish
 
     _limit(threads)
-    job = _job(data, livefire, teacher, work, licences, steps, seed)
-    recordings, calibration, figures = _cross_validated(job, as_json=False)
+    job = _job(data, livefire, teacher, work, licences, steps, seed, folds)
+    recordings, lessons, calibration, figures = _cross_validated(job, as_json=False)
     with _bar() as progress:
         labels = carried(figures)
-        content = finish(job, recordings, calibration, labels, progress)
+        content = finish(job, recordings, lessons, calibration, labels, progress)
     target = (out or registry.REGISTRY.parent) / "registry.json"
     weights = target.parent / "weights"
     weights.mkdir(parents=True, exist_ok=True)
@@ -139,7 +142,14 @@ def _limit(threads: int) -> None:
 
 
 def _job(
-    data: Path, livefire: Path | None, teacher: Path | None, work: Path, licences: str, steps: int, seed: int
+    data: Path,
+    livefire: Path | None,
+    teacher: Path | None,
+    work: Path,
+    licences: str,
+    steps: int,
+    seed: int,
+    folds: int,
 ) -> Job:
     from models.pipeline import Job
     from models.train import Plan
@@ -151,13 +161,14 @@ def _job(
         teacher=teacher or (yamnet if yamnet.is_file() else None),
         work=work,
         licences=licences,
+        judged_folds=folds,
         plan=Plan(seed=seed, steps=steps),
     )
 
 
-def _cross_validated(job: Job, *, as_json: bool) -> tuple[Any, Any, dict[str, Any]]:
+def _cross_validated(job: Job, *, as_json: bool) -> tuple[Any, Any, Any, dict[str, Any]]:
     from models import report
-    from models.pipeline import TrainingRefused, calibrate, cross_validate, recordings_of
+    from models.pipeline import TrainingRefused, calibrate, cross_validate, lessons_of, recordings_of
     from models.recordings import RecordingError
 
     try:
@@ -165,18 +176,19 @@ def _cross_validated(job: Job, *, as_json: bool) -> tuple[Any, Any, dict[str, An
             recordings, failed = recordings_of(job, progress)
             for one in failed:
                 typer.echo(f"left out: {one.code}: {one}", err=True)
-            judged = cross_validate(job, recordings, progress)
+            lessons = lessons_of(job, progress)
+            judged = cross_validate(job, recordings, lessons, progress)
     except (TrainingRefused, RecordingError) as problem:
         _refuse(problem.code, str(problem))
     calibration = calibrate(judged)
     folder = job.work / job.licences / "report"
-    figures = report.write(folder, judged, calibration, job.plan.steps)
+    figures = report.write(folder, judged, calibration, job.plan.steps, lessons=lessons is not None)
     if as_json:
         print(json.dumps({"evaluate": "models", "figures": figures}))
     else:
         typer.echo(report.table_text(figures))
         typer.echo(f"report in {folder}")
-    return recordings, calibration, figures
+    return recordings, lessons, calibration, figures
 
 
 def _other_report(job: Job) -> dict[str, Any] | None:

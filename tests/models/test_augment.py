@@ -48,7 +48,6 @@ def test_situations_are_finite_and_labelled(recordings: list[Recording]) -> None
     np.testing.assert_array_equal(batch.truths[:, LABELS.index("gunshot")] == 1.0, shots)
     assert shots.any()
     assert not shots.all()
-    assert (batch.taught == -1.0).all()
 
 
 def test_the_corpus_is_read_once_and_kept(made_folder: Path, tmp_path: Path) -> None:

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from hub.commands._evaluate_long import Count
 from hub.commands.main import app
 from models.recordings import RecordingError
 from models.runtime import AcousticModel
 from models.shipped import alarms, evaluate, listen
+from sensors.microphone.hearing import Heard, Impulse
+from sensors.microphone.sustained import Lasting
 
 runner = CliRunner()
 
@@ -117,3 +120,25 @@ def test_pull_refuses_with_a_code(arguments: list[str], code: str) -> None:
     assert result.exit_code == 2
     assert code in result.stderr
     assert AcousticModel.load()
+
+
+def test_hours_of_made_scenes_count_gate_and_model_apart(made_folder: Path) -> None:
+    arguments = ["evaluate", "sound", "--data", str(made_folder), "--hours", "0.05", "--json"]
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout.splitlines()[-1])["figures"]
+    assert figures["false_per_hour_gunshot_storm"]["n"] == pytest.approx(0.05)
+    assert figures["gate_picks_per_hour_storm"]["value"] >= 0.0
+    # Only rain is there: a storm can be made, a crowd cannot.
+    assert "false_per_hour_gunshot_crowd" not in figures
+    assert figures["false_per_hour_gunshot_long"]["n"] == pytest.approx(0.05)
+    assert figures["false_per_hour_gunshot_long"]["low"] <= figures["false_per_hour_gunshot_long"]["high"]
+
+
+def test_a_burst_of_shots_is_one_alarm_and_a_lasting_sound_is_told_once() -> None:
+    count = Count()
+    shots = tuple(Impulse("gunshot", at, 0.01, 0.9, 1, 90.0, 20.0) for at in (10_000_000, 10_500_000, 20_000_000))
+    weak = Impulse("gunshot", 40_000_000, 0.01, 0.1, 1, 90.0, 20.0)
+    crowd = tuple(Lasting("clamor", 5_000_000, at, 0.9, over=False) for at in (3.0, 13.0))
+    count.take(Heard(impulses=(*shots, weak), lasting=crowd), {"gunshot": 0.5, "clamor": 0.5})
+    assert count.alarms == {"gunshot": 2, "clamor": 1}
