@@ -10,11 +10,12 @@ from typing import Final, Literal
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from msgspec import Struct
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hub.access.tables import PERSON, SESSION, SETUP_CODE
+from hub.access.totp import step_of
 from hub.problem import Problem
 from hub.store.engine import reading, write
 
@@ -121,8 +122,33 @@ class Accounts:
 
         return await write(self._engine, close)
 
-    async def sign_in(self, name: str, password: str, now_us: int) -> str:
-        """A new session's token. Raises Problem 401, or 429 while the account waits."""
+    async def reset(self, name: str, password: str) -> bool:
+        """A new password; sessions, second factor and lock end. False where there is no such account."""
+        hashed = await self._hash(password)
+
+        async def change(connection: AsyncConnection) -> bool:
+            values = {"password_hash": hashed, "failures": 0, "locked_until_us": 0, "totp_secret": None, "totp_step": 0}
+            changed = await connection.execute(
+                update(PERSON).where(PERSON.c.name == name).values(**values, disabled_us=None)
+            )
+            await connection.execute(delete(SESSION).where(SESSION.c.person == name))
+            return bool(changed.rowcount)
+
+        return await write(self._engine, change)
+
+    async def set_second_factor(self, name: str, secret: bytes | None) -> bool:
+        """Ask for codes of `secret` from now on, or for none; False where there is no such account."""
+
+        async def change(connection: AsyncConnection) -> bool:
+            values = {"totp_secret": secret, "totp_step": 0}
+            changed = await connection.execute(update(PERSON).where(PERSON.c.name == name).values(**values))
+            return bool(changed.rowcount)
+
+        return await write(self._engine, change)
+
+    async def sign_in(self, name: str, password: str, now_us: int, code: str = "") -> str:
+        """A new session's token. Raises Problem 401 (`second_factor_needed` where a code is missing), 429 while the
+        account waits."""
         async with reading(self._engine) as connection:
             row = (await connection.execute(select(PERSON).where(PERSON.c.name == name))).one_or_none()
         if row is not None and row.locked_until_us > now_us:
@@ -139,11 +165,28 @@ class Accounts:
             else:
                 await self._count_failure(name, row.failures + 1, now_us)
             raise Problem(401, "sign_in_refused", "The name or the password is not right.")
+        step = row.totp_step
+        if row.totp_secret is not None:
+            if not code:
+                raise Problem(401, "second_factor_needed", "Give the six digits of your authenticator too.")
+            found = step_of(row.totp_secret, code, now_us / 1e6, row.totp_step)
+            if found is None:
+                await self._count_failure(name, row.failures + 1, now_us)
+                raise Problem(401, "second_factor_refused", "This code is not right, or it was used already.")
+            step = found
         token = secrets.token_urlsafe(32)
 
         async def open_session(connection: AsyncConnection) -> None:
             await connection.execute(delete(SESSION).where(SESSION.c.expires_us <= now_us))
-            await connection.execute(update(PERSON).where(PERSON.c.name == name).values(failures=0, locked_until_us=0))
+            # The step only ever rises, also for two who show the same code at the same moment.
+            unused = (PERSON.c.totp_step < step) if row.totp_secret is not None else true()
+            cleared = await connection.execute(
+                update(PERSON)
+                .where(PERSON.c.name == name, unused)
+                .values(failures=0, locked_until_us=0, totp_step=step)
+            )
+            if cleared.rowcount != 1:
+                raise Problem(401, "second_factor_refused", "This code is not right, or it was used already.")
             await connection.execute(
                 insert(SESSION).values(
                     token_hash=token_hash(token), person=name, created_us=now_us, expires_us=now_us + SESSION_LIFE_US

@@ -12,7 +12,8 @@ from aiohttp import web
 from hub.access.accounts import Person
 from hub.access.address import may_watch
 from hub.access.rules import OPERATIONS, PUBLIC, READERS, SENSOR, SIGNED, rule_of
-from hub.keys import ACCOUNTS, CONFIG
+from hub.access.tokens import token_of
+from hub.keys import ACCOUNTS, CONFIG, ENGINE
 from hub.problem import Problem
 
 COOKIE: Final = "tocsin_session"
@@ -49,6 +50,20 @@ async def visitor(request: web.Request) -> Person | None:
     return None
 
 
+async def _program(request: web.Request, rule: object) -> bool:
+    """True for a program whose token opens this address; Problem where it shows one that does not."""
+    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or rule == PUBLIC:
+        return False
+    token = await token_of(request.app[ENGINE], secret.strip(), now_us())
+    if token is None:
+        raise Problem(401, "token_invalid", "This token is not known, or its time is over.")
+    opened = {"read": (READERS, OPERATIONS), "metrics": (OPERATIONS,)}.get(token.scope, ())
+    if request.method not in _SAFE or rule not in opened:
+        raise Problem(403, "token_scope", f"A token of the scope {token.scope} does not open this; a person may.")
+    return True
+
+
 @web.middleware
 async def guard(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -57,6 +72,9 @@ async def guard(
     resource = request.match_info.route.resource
     rule = rule_of(request.method, resource.canonical) if resource is not None else PUBLIC
     if rule is None or rule in (SENSOR, SIGNED):
+        return await handler(request)
+    if await _program(request, rule):
+        request[PERSON] = None
         return await handler(request)
     person = await visitor(request)
     request[PERSON] = person

@@ -18,6 +18,8 @@ PERSON: Final = Table(
     Column("disabled_us", BigInteger),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("locked_until_us", BigInteger, nullable=False, server_default="0"),
+    Column("totp_secret", LargeBinary(32)),
+    Column("totp_step", BigInteger, nullable=False, server_default="0"),
 )
 
 SESSION: Final = Table(
@@ -25,6 +27,16 @@ SESSION: Final = Table(
     METADATA,
     Column("token_hash", LargeBinary(32), primary_key=True),
     Column("person", String(80), ForeignKey("person.name", ondelete="CASCADE"), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+)
+
+API_TOKEN: Final = Table(
+    "api_token",
+    METADATA,
+    Column("name", String(80), primary_key=True),
+    Column("scope", String(20), nullable=False),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger, nullable=False),
 )
