@@ -25,6 +25,11 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
 """Which state may follow which. Only a person moves one out of `open`, but for `expired`, which confirms nothing."""
 
 
+SECOND_LOOK: Final = frozenset({"abandoned_object", "fire", "person_down"})
+"""Classes that cameras alone are too often wrong about to send anyone: 62 % of the abandoned objects of the public
+evaluation of the Paris 2024 experiment were none, fires were signs and beacons, falls could hardly be tested."""
+
+
 class Ellipse(Struct, frozen=True, forbid_unknown_fields=True):
     """The 95 % error ellipse: semi-axes in metres and the bearing of the major axis in degrees clockwise from north."""
 
@@ -97,6 +102,13 @@ class Incident(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """True once the window has closed and no detection can change it in the ordinary way."""
     late: bool = False
     """True when a detection that came after the window corrected it; such a revision never dispatches."""
+
+
+def needs_second_look(incident: Incident) -> bool:
+    """True where a class of `SECOND_LOOK` stands alone: nothing was heard and no camera corroborates."""
+    return incident.event in SECOND_LOOK and not any(
+        term.kind in ("agreement", "sound", "camera") for term in incident.evidence
+    )
 
 
 class Site(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -150,7 +150,9 @@ def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, quick
         best = _climbed(best, picks, air, settings)
     if best is None:
         return None
-    return best if best.score + _recognised(best, picks) > _places_tried(air, settings) else None
+    # That something was fired needs no second proof; that another thing was fired somewhere else does.
+    known = _recognised(best, picks) if fresh.all() else 0.0
+    return best if best.score + known > _places_tried(air, settings) else None
 
 
 def _climbed(best: Source, picks: PickSet, air: Air, settings: FusionSettings) -> Source:

@@ -49,7 +49,7 @@ def refine(picks: PickSet, x: float, y: float, air: Air, settings: FusionSetting
     travel = travel_times(picks.x - at[0], picks.y - at[1], picks.z - at[2], air)
     emitted = picks.time - travel[picks.sensor]
     chosen, rounds = assign(emitted, picks.sensor, emissions, settings.gate_s)
-    emissions, chosen, rounds, worth = _real_rounds(picks, emitted, emissions, chosen, rounds, settings)
+    emissions, chosen, rounds, worth = _real_rounds(picks, emitted, emissions, chosen, rounds, air, settings)
     if not len(emissions) or np.bincount(rounds).max() < settings.min_sensors:
         return None
     solved = _solve(picks, chosen, rounds, at, z_mean, emissions, air, settings)
@@ -147,29 +147,54 @@ def _solve(
 
 
 def _real_rounds(
-    picks: PickSet, emitted: Array, emissions: Array, chosen: Index, rounds: Index, settings: FusionSettings
-) -> tuple[Array, Index, Index, float]:
+    picks: PickSet, emitted: Array, emissions: Array, chosen: Index, rounds: Index, air: Air,
+    settings: FusionSettings,
+) -> tuple[Array, Index, Index, float]:  # fmt: skip
     """The rounds that are better than chance and not an echo of another; and how much better in all."""
-    residual = emitted[chosen] - emissions[rounds]
-    sigma2 = settings.pick_sigma_s**2 + settings.path_sigma_s**2 + picks.sigma[chosen] ** 2
-    sigma2 = sigma2 + (settings.site_sigma_m / 340.0) ** 2
     duration = max(float(picks.time[-1] - picks.time[0]), 1.0)
     rate = np.maximum(np.bincount(picks.sensor, minlength=len(picks.x)) / duration, settings.least_rate_hz)
     surest = np.zeros(len(picks.x))
     np.maximum.at(surest, picks.sensor, picks.weight)
     heard = settings.hears * surest
-    # Per sensor and round: heard (robust density of a direct path's residual over that of chance), or not.
-    who = picks.sensor[chosen]
-    density = 1.0 / np.sqrt(2.0 * math.pi * sigma2) / (1.0 + residual**2 / (2.0 * sigma2))
     missed = np.log1p(-heard)
-    gain = np.log(1.0 - heard[who] + heard[who] * density / rate[who]) - missed[who]
-    worth = np.bincount(rounds, gain, minlength=len(emissions)) + float(missed.sum())
-    worth = worth - math.log(duration / (2.0 * settings.gate_s))
+    # What a path adds to the straight line it adds to every round: a round must repeat what the fuller ones showed at
+    # each sensor, to the spread of one pick. Echoes off one wall come nearly together at all sensors, and not so near.
+    own = settings.pick_sigma_s**2
+    shared = settings.path_sigma_s**2 + (settings.site_sigma_m / air.speed_mps) ** 2 + np.zeros(len(picks.x))
+    clock = np.zeros(len(picks.x))
+    np.maximum.at(clock, picks.sensor[chosen], picks.sigma[chosen] ** 2)
+    shared = shared + clock
+    total, count = np.zeros(len(picks.x)), np.zeros(len(picks.x))
+    worth = np.zeros(len(emissions))
+    fuller = np.lexsort((np.arange(len(emissions)), -np.bincount(rounds, minlength=len(emissions))))
+    for k in fuller.tolist():
+        mine = chosen[rounds == k]
+        who = picks.sensor[mine]
+        bias = total * shared / (count * shared + own)
+        spread = shared * own / (count * shared + own) + own
+        weight = 1.0 / spread[who]
+        late = emitted[mine] - bias[who]
+        # The emission time that most of them agree on: the median doesn't follow one wrong pick.
+        residual = late - _weighted_median(late, weight)
+        density = 1.0 / np.sqrt(2.0 * math.pi * spread[who]) / (1.0 + residual**2 / (2.0 * spread[who]))
+        # Per sensor: heard (robust density of a direct path's residual over that of chance), or not.
+        gain = np.log(1.0 - heard[who] + heard[who] * density / rate[who]) - missed[who]
+        worth[k] = gain.sum() + missed.sum() - math.log(duration / (2.0 * settings.gate_s))
+        if worth[k] > 0.0:
+            total[who] += residual + bias[who]
+            count[who] += 1.0
     worth[1:] -= settings.close_cost * (np.diff(emissions) < settings.close_s)
     real = (worth > 0.0) & ~_echo_rounds(picks, emissions, chosen, rounds, settings)
+    real &= ~_repeated_rounds(picks, chosen, rounds, worth * real, settings)
     kept = real[rounds]
     renumber = np.cumsum(real) - 1
     return emissions[real], chosen[kept], renumber[rounds[kept]], float(worth[real].sum())
+
+
+def _weighted_median(values: Array, weight: Array) -> float:
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weight[order]) - 0.5 * weight[order]
+    return float(np.interp(0.5 * weight.sum(), below, values[order]))
 
 
 def _echo_rounds(
@@ -194,6 +219,38 @@ def _echo_rounds(
             if 2 * len(telling) >= np.count_nonzero(both) > 0 and np.median(telling) > settings.echo_drop_db:
                 faint[k] = True
     return faint
+
+
+def _repeated_rounds(
+    picks: PickSet, chosen: Index, rounds: Index, worth: Array, settings: FusionSettings
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Rounds whose picks come, at most of their sensors, as long after a round as others that no round explains do.
+
+    Walls answer every round with the same delay; a trigger finger is not so regular, and where a machine is, each of
+    its picks belongs to a round.
+    """
+    repeated = np.zeros(len(worth), bool)
+    if len(worth) < 3:
+        return repeated
+    used: list[dict[int, float]] = [{} for _ in worth]
+    for pick, k in zip(chosen.tolist(), rounds.tolist(), strict=True):
+        used[k][int(picks.sensor[pick])] = float(picks.time[pick])
+    explained = np.zeros(len(picks.time), bool)
+    explained[chosen[worth[rounds] > 0.0]] = True
+    unused = {s: picks.time[(picks.sensor == s) & ~explained] for s in range(len(picks.x))}
+    surest = int(np.argmax(worth))
+    for k in np.flatnonzero(worth > 0.0).tolist():
+        if k == surest:
+            continue
+        votes = 0
+        for s, time in used[k].items():
+            others = [used[j][s] for j in range(len(worth)) if j != k and worth[j] > 0.0 and s in used[j]]
+            lags = np.array([time - other for other in others if settings.round_gap_s / 2.0 < time - other])
+            again = np.array([[other + lag for other in others] for lag in lags]).ravel()
+            late = np.abs(again[:, None] - unused[s][None, :])
+            votes += bool(late.size) and bool(late.min() <= settings.repeat_s)
+        repeated[k] = 2 * votes > len(used[k])
+    return repeated
 
 
 def _before(

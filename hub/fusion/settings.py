@@ -53,12 +53,15 @@ class FusionSettings:
     before_s: float = 1.0
     """Unexplained picks up to this long before the first direct arrival speak against a place, in seconds. Larger:
     other bangs before a shot hurt it."""
-    before_cost: float = 2.0
+    before_cost: float = 4.0
     """How much such a pick of score 1 speaks against it, in log-odds. Larger: places that make first arrivals
     into noise lose more often."""
     echo_drop_db: float = 6.0
     """A round fainter than an earlier one by this much, at the same sensors, is an echo, in dB. Larger: common echoes
     become rounds; smaller: a turned gun loses rounds."""
+    repeat_s: float = 0.004
+    """Echoes of one wall come this equally long after each round, in seconds. Larger: a round that falls near an echo
+    of another is lost; smaller: echoes become rounds."""
     ceiling_db: float = 1.5
     """Levels this near to a sensor's highest tell nothing of rounds and echoes, in dB. Larger: fewer sensors tell."""
     round_gap_s: float = 0.05
@@ -121,6 +124,9 @@ class FusionSettings:
     """Score that opens a slow event. Larger: fewer incidents."""
     slow_off_score: float = 0.3
     """Score that keeps a slow event open (hysteresis, below the one that opens). Larger: it ends earlier."""
+    second_look_probability: float = 0.6
+    """Most that cameras alone make an abandoned object, a fire or a fall probable: below the word "likely" (0.66).
+    Larger: operators are led to confirm what is mostly wrong."""
     merge_reach_m: float = 120.0
     """Slow events of one class closer than this are one. Larger: neighbouring events are merged."""
     publish_probability: float = 0.02

@@ -19,7 +19,7 @@ from hub.fusion.geometry import centroid, disc
 from hub.fusion.plane import Plane
 from hub.fusion.settings import FusionSettings
 from hub.fusion.sites import SiteTable
-from hub.incident import Arrival, Evidence, Incident, Place
+from hub.incident import SECOND_LOOK, Arrival, Evidence, Incident, Place
 from sensors.protocol import Detection, is_sound
 
 NEVER_US = 1 << 62
@@ -142,6 +142,12 @@ class SlowEvents:
                     values={"sensor": sensor, "zone": d.zone or "", "score": round(d.score, 2)}, sensor=sensor,
                     detections=tuple(x.id for x in known if x.sensor == sensor)[-50:],
                 )
+            )  # fmt: skip
+        if event.event in SECOND_LOOK:
+            total = sum(term.log_odds for term in evidence)
+            cap = logit(self._settings.second_look_probability)
+            evidence.append(
+                Evidence(kind="second_look", log_odds=min(cap - total, 0.0), words="evidence_second_look")
             )  # fmt: skip
         return Incident(
             id=previous.id if previous else incident_id(first.onset, str(first.id)),

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.incident import TRANSITIONS, Incident, State
+from hub.incident import TRANSITIONS, Incident, State, needs_second_look
 from hub.sinks.endpoints import Endpoint
 from hub.store.changes import record_changes
 from hub.store.messages import follow, message_id, put
@@ -104,8 +104,11 @@ async def _open_dispatch(
     """One message to each endpoint that wants it. Called for a person's confirmation and by nothing else.
 
     An incident that was known only from detections that came after their window is history: it is confirmed for the
-    record, and nobody is sent.
+    record, and nobody is sent. Nor is anybody where nothing but a camera's guess of a class that needs a second look
+    speaks: people go there on their own eyes, not on the hub's word.
     """
+    if needs_second_look(incident):
+        return
     if incident.late and not await _was_known_in_time(connection, incident.id):
         return
     for endpoint in endpoints:

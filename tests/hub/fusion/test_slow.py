@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from hub.fusion.engine import FusionEngine
-from hub.incident import Site
+from hub.incident import Site, needs_second_look
 
 
 def camera(plane, name: str, east: float) -> Site:
@@ -54,3 +55,20 @@ def test_after_a_gap_it_is_another_event(plane, shoot, fuse, t0) -> None:
     site = camera(plane, "cam-1", 0.0)
     told = fuse(FusionEngine([site]), [seen(shoot, site, t0, 0), seen(shoot, site, t0 + 600_000_000, 1)])
     assert len({i.id for i in told}) == 2
+
+
+@pytest.mark.parametrize("event", ["abandoned_object", "fire", "person_down"])
+def test_what_cameras_are_often_wrong_about_is_never_called_likely_and_says_so(plane, shoot, fuse, t0, event) -> None:
+    sites = [camera(plane, f"cam-{i}", 5.0 * i) for i in range(4)]
+    engine = FusionEngine(sites)
+    told = fuse(engine, [seen(shoot, s, t0 + i * 1_000_000, i, score=0.99, event=event) for i, s in enumerate(sites)])
+    assert all(i.probability <= 0.6001 for i in told)
+    assert all(any(term.words == "evidence_second_look" for term in i.evidence) for i in told)
+    assert all(needs_second_look(i) for i in told)
+
+
+def test_an_intrusion_needs_no_second_look(plane, shoot, fuse, t0) -> None:
+    (incident, *_) = fuse(
+        FusionEngine([camera(plane, "cam-1", 0.0)]), [seen(shoot, camera(plane, "cam-1", 0.0), t0, 0)]
+    )
+    assert not needs_second_look(incident)

@@ -187,6 +187,16 @@ async def test_what_was_known_only_too_late_is_confirmed_but_never_dispatched(
     assert len(await messages(engine)) == 1
 
 
+@pytest.mark.parametrize("event", ["abandoned_object", "fire", "person_down"])
+async def test_what_only_cameras_guess_is_confirmed_but_sends_nobody(
+    engine: AsyncEngine, make_incident: Maker, event: str
+) -> None:
+    store = Store(engine, [POLICE])
+    await store.save([make_incident(event, event=event, evidence=())], NOW)
+    assert (await store.decide(make_incident(event).id, decision("confirm"))).state == "confirmed"
+    assert await messages(engine) == []
+
+
 async def test_two_persons_confirm_where_two_are_asked_for(engine: AsyncEngine, make_incident: Maker) -> None:
     store = Store(engine, [POLICE], confirmations=2)
     await store.save([make_incident()], NOW)
