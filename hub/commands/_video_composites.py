@@ -112,11 +112,16 @@ def altered(seed: int) -> Callable[[Image, float], Image]:
         random.uniform(8, 60),
     )
 
+    fields: list[np.ndarray] = []
+
     def change(image: Image, at_s: float) -> Image:
+        if not fields or fields[0].shape != image.shape:
+            # A few fields, rolled at random, look like new noise each time and cost a tenth.
+            fields[:] = [random.normal(0, noise, image.shape).astype(np.float32) for _ in range(4)]
         move = np.array([[1, 0, random.normal(0, shake)], [0, 1, random.normal(0, shake)]], np.float32)
         moved = cv2.warpAffine(image, move, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
         moved *= 1.0 + breath * math.sin(2 * math.pi * at_s / period_s)
-        moved += random.normal(0, noise, moved.shape).astype(np.float32)
+        moved += np.roll(fields[random.integers(len(fields))], random.integers(image.shape[0]), axis=0)
         return np.asarray(np.clip(moved, 0, 255), np.uint8)
 
     return change

@@ -210,7 +210,7 @@ class Scene:
         # Every fourth pixel of every fourth row: sixteen samples a cell are enough for light.
         samples = log[::4, ::4] - self._background[::4, ::4]
         coarse = cv2.resize(samples, self._light.shape[::-1], interpolation=cv2.INTER_AREA)
-        overall = float(np.median(coarse))
+        overall = float(np.partition(coarse, coarse.size // 2, axis=None)[coarse.size // 2])
         local = cv2.medianBlur(np.clip(coarse - overall, -_CLIP, _CLIP).astype(np.float32), 5)
         self._light += (1.0 - math.exp(-dt_s / _TAU_LIGHT_S)) * (local - self._light)
         light = cv2.resize(self._light, (width, height), interpolation=cv2.INTER_LINEAR)

@@ -28,6 +28,11 @@ _MOST_WAVER: Final = 1.0
 _TURNS_PER_S: Final = 2.4
 _OUT: Final = 0.1
 """Least count over mean count: below, it goes out between its flashes."""
+_CORE: Final = 14.0
+_CORE_SPREAD: Final = 0.25
+"""One cell at least must be filled to two fifths at its peak, and vary by a quarter: the rim of a warm wall before a
+shaking camera wavers as fast, and by less. A flame smaller than eight pixels of 320 is not seen."""
+_ABSENT_S: Final = 1.3
 _BRIGHT: Final = 150.0
 _SATURATED: Final = 50.0
 _LASTED_S: Final = 2.0
@@ -80,7 +85,8 @@ class Fire:
         if moment.view.upset:
             self._looks.clear()
             return []
-        colour = moment.view.colour
+        # Camera noise of a few levels over the threshold of a warm wall would seem to flicker.
+        colour = np.asarray(cv2.blur(moment.view.colour, (3, 3)), np.uint8)
         flames = cv2.bitwise_and(flame_coloured(colour), self._mask.raster(colour.shape))
         size = max(1, colour.shape[1] // _CELL), max(1, colour.shape[0] // _CELL)
         flames = flames[: size[1] * _CELL, : size[0] * _CELL]
@@ -96,7 +102,7 @@ class Fire:
         place = self._place(counts.shape)
         if place is None:
             self._absent_s = self._absent_s or moment.now_s
-            if moment.now_s - self._absent_s > 2.0:
+            if moment.now_s - self._absent_s > _ABSENT_S:
                 self._since_s = None
             return []
         self._absent_s = 0.0
@@ -117,7 +123,8 @@ class Fire:
         if seconds < 0.8 * _WINDOW_S or not (counts[-1] > 0).any():
             return None
         cells = flickering(counts, seconds).reshape(shape)
-        if not cells.any():
+        core = (counts.max(axis=0) >= _CORE) & (counts.std(axis=0) >= _CORE_SPREAD * counts.mean(axis=0))
+        if not (cells & core.reshape(shape)).any():
             return None
         rows, columns = np.nonzero(cells)
         score = min(0.85, 0.5 + 0.05 * len(rows))
