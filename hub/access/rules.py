@@ -20,6 +20,9 @@ SIGNED: Final = "signed"
 OPERATIONS: Final = "operations"
 """An address in `http.metrics_from`, or whoever may read."""
 
+ORIGIN: Final = "origin"
+"""A page of an origin in `[grafana]`, or whoever is signed in: decided inside the handler."""
+
 READERS: Final = frozenset({"operator", "supervisor", "technician", "auditor", "administrator"})
 _DECIDE: Final = frozenset({"operator", "supervisor"})
 _STOP: Final = frozenset({"operator", "supervisor", "technician", "administrator"})
@@ -49,7 +52,7 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/api/v1/sensors"): READERS,
     ("GET", "/api/v1/sensors.geojson"): READERS,
     # Fixed geometry for another origin's map, which sends no session: the handler looks at the origin.
-    ("GET", "/api/v1/layers/{name}.geojson"): PUBLIC,
+    ("GET", "/api/v1/layers/{name}.geojson"): ORIGIN,
     ("POST", "/api/v1/alerts/grafana"): SIGNED,
     ("GET", "/api/v1/alerts"): READERS,
     ("POST", "/api/v1/sensors"): _TECHNICIAN,
