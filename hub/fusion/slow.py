@@ -19,7 +19,7 @@ from hub.fusion.geometry import centroid, disc
 from hub.fusion.plane import Plane
 from hub.fusion.settings import FusionSettings
 from hub.fusion.sites import SiteTable
-from hub.incident import SECOND_LOOK, Arrival, Evidence, Incident, Place
+from hub.incident import SECOND_LOOK, Arrival, Evidence, Incident, Place, PlaceKind
 from sensors.protocol import Detection, is_sound
 
 NEVER_US = 1 << 62
@@ -169,7 +169,9 @@ class SlowEvents:
         latitude, longitude = middle_of(d, table)
         area = seen_area(table.sites[table.index[d.sensor]], d.zone)
         if not area:
-            return Place(kind="zone", latitude=latitude, longitude=longitude,
+            # A lone microphone hears in all directions; only a camera has a view.
+            kind: PlaceKind = "disc" if is_sound(d.event) else "zone"
+            return Place(kind=kind, latitude=latitude, longitude=longitude,
                          outline=disc(Plane.at(latitude, longitude), 0.0, 0.0, 50.0))  # fmt: skip
         closed = area if area[0] == area[-1] else (*area, area[0])
         return Place(kind="zone", latitude=latitude, longitude=longitude, outline=closed)
