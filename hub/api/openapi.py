@@ -19,7 +19,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from hub.access.routes import json_response
-from hub.access.rules import OPERATIONS, PUBLIC, SENSOR, SIGNED, rule_of
+from hub.access.rules import OPERATIONS, ORIGIN, PUBLIC, SENSOR, SIGNED, rule_of
 from hub.api.status import VERSION
 from hub.ingest.enrolment import Enrolled, Enrolment, Rotation
 from hub.ingest.lease import Lease
@@ -101,7 +101,7 @@ def _security(method: str, path: str) -> list[dict[str, list[str]]]:
         return [{"webhookSignature": []}]
     if rule == PUBLIC:
         return [{}]
-    return [{}, {"session": []}] if rule == OPERATIONS else [{"session": []}]
+    return [{}, {"session": []}] if rule in (OPERATIONS, ORIGIN) else [{"session": []}]
 
 
 def _parameters(method: str, path: str) -> list[dict[str, Any]]:
