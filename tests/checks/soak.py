@@ -12,36 +12,33 @@ import argparse
 import asyncio
 import base64
 import contextlib
-import json
 import random
 import resource
 import shutil
 import signal
 import socket
 import sqlite3
-import ssl
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
 from soak_agents import PLACES, position
-from standardwebhooks.webhooks import Webhook as Reference
+from soak_receivers import SECRET, Receivers, certificate
 
 from hub.log import read_file
 from hub.registry import Registry, SensorRecord
+from hub.store.changes import Bell
 from hub.store.engine import migrate, open_engine
+from hub.store.outbox import Outbox
 from sensors.identity import Identity
 from sensors.protocol import Heartbeat
 
-SECRET: Final = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 AGENTS: Final = Path(__file__).with_name("soak_agents.py")
 SHARES: Final = (("mic-1", "mic-2"), ("mic-3", "mic-4"))
 FULL_BYTES: Final = 1_500_000
@@ -66,62 +63,6 @@ exercise = true
 timeout_s = {timeout_s}
 allow_private = ["127.0.0.1"]
 """
-
-
-@dataclass
-class Receivers:
-    """What dispatch got, and receivers that misbehave; the good one fails now and then too, also after it kept."""
-
-    dice: random.Random
-    got: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    calls: Counter[str] = field(default_factory=Counter)
-    calm: bool = False
-
-    async def good(self, request: web.Request) -> web.StreamResponse:
-        """Verify, keep, and answer well, badly, or not at all."""
-        body = await request.read()
-        Reference(SECRET).verify(body, dict(request.headers), json_parse=False)
-        event = json.loads(body)
-        self.calls["good"] += 1
-        if event["type"] == "org.tocsin.incident.confirmed":
-            self.got[event["subject"]].add(request.headers["webhook-id"])
-        chance = 1.0 if self.calm else self.dice.random()
-        if chance < 0.1:
-            return web.Response(status=500)
-        if chance < 0.15 and request.transport is not None:
-            request.transport.abort()
-        return web.Response()
-
-    async def bad(self, request: web.Request) -> web.StreamResponse:
-        """500, hang, close or 410, by the path."""
-        name = request.path.strip("/")
-        self.calls[name] += 1
-        if name == "hangs":
-            await asyncio.sleep(30)
-        if name == "closes" and request.transport is not None:
-            request.transport.abort()
-        return web.Response(status=410 if name == "gone" else 500)
-
-
-def certificate(folder: Path) -> ssl.SSLContext:
-    """TLS for a name that is not ours, signed by nobody."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    key = Ed25519PrivateKey.generate()
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "somebody.example")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1)).sign(key, None)
-    )  # fmt: skip
-    path = folder / "wrong.pem"
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(pem + made.public_bytes(Encoding.PEM))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(path)
-    return context
 
 
 class Campaign:
@@ -284,6 +225,13 @@ class Campaign:
                 await asyncio.wait_for(asyncio.to_thread(agent.wait), 60)
             except TimeoutError:
                 self.faults.append("the agents did not empty their spools")
+        # After many deaths and failures a message waits for minutes; a person would send it again by hand.
+        await self._kill_hub()
+        self.killed["hub"] -= 1
+        engine = open_engine(f"sqlite+aiosqlite:///{self.folder / 'data' / 'state.sqlite'}")
+        await Outbox(engine, Bell()).hurry("good", time.time_ns() // 1_000)
+        await engine.dispose()
+        await self._start_hub()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(90):
                 while not self.confirmed <= set(self.receivers.got):  # noqa: ASYNC110 - another process delivers
@@ -302,6 +250,11 @@ class Campaign:
         entries = list(read_file(self.folder / "data" / "log.sqlite"))
         stored = Counter(str(entry.message.id) for entry in entries if not isinstance(entry.message, Heartbeat))
         said = self._said()
+        with contextlib.closing(sqlite3.connect(self.folder / "data" / "state.sqlite")) as database:
+            query = "SELECT state, attempts, error, count(*) FROM outbox WHERE endpoint = 'good' GROUP BY 1, 2, 3"
+            left = [row for row in database.execute(query) if row[0] not in ("delivered", "superseded")]
+        if self.confirmed - set(self.receivers.got):
+            self.faults.append(f"left in the outbox: {left}")
         got = self.receivers.got
         for name in ("log", "state"):
             with contextlib.closing(sqlite3.connect(self.folder / "data" / f"{name}.sqlite")) as database:

@@ -46,6 +46,7 @@ class Street:
         self._sensor = sensor
         self._folder = folder
         self._start_s = start_s
+        self.agent: Agent | None = None
         self._said = os.open(folder / f"said-{sensor}", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def health(self) -> StationHealth:
@@ -81,8 +82,12 @@ class Street:
             number += 1
 
     async def _tell(self, send: Send, message: AnyMessage) -> None:
+        assert self.agent is not None
+        withheld = self.agent.withheld
         await send(message)
-        os.write(self._said, f"{message.id}\n".encode())
+        # What the lease did not allow to tell was not said.
+        if self.agent.withheld == withheld:
+            os.write(self._said, f"{message.id}\n".encode())
 
     def _level(self) -> SoundLevel:
         now_us = time.time_ns() // 1_000
@@ -100,7 +105,8 @@ async def main(hub: str, folder: Path, start_s: float, sensors: list[str]) -> No
             spool = Spool(folder / f"{sensor}.spool")
             uplink = Uplink(hub, identity, spool, randomness=lambda: 0.1)
             street = await asyncio.to_thread(Street, sensor, folder, start_s)
-            group.create_task(Agent(sensor, street, spool, uplink, exercise=True).run())
+            street.agent = Agent(sensor, street, spool, uplink, exercise=True)
+            group.create_task(street.agent.run())
 
 
 if __name__ == "__main__":

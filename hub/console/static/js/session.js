@@ -13,6 +13,9 @@ export function signInForm(status, { onDone, onLanguage }) {
   const setup = status.setup_needed;
   const says = h("p", { class: "says says-bad", role: "alert", hidden: true });
   const submit = h("button", { type: "submit", class: "act act-primary" }, setup ? t("setup.make") : t("session.in"));
+  // Only an account that has a second factor ever asks for its code.
+  const digits = h("label", { class: "field", hidden: true }, h("span", {}, t("session.code")),
+    h("input", { name: "digits", type: "text", autocomplete: "one-time-code", inputmode: "numeric", pattern: "[0-9 ]{6,8}" }));
   const form = h("form", { class: "sign-in", onsubmit: send },
     h("p", { class: "name" }, "Tocsin"),
     h("h1", {}, status.site?.name ?? ""),
@@ -20,7 +23,7 @@ export function signInForm(status, { onDone, onLanguage }) {
     setup && field("code", "text", "one-time-code", t("setup.code")),
     field("name", "text", "username", t("session.name")),
     field("password", "password", setup ? "new-password" : "current-password", t("session.password")),
-    says, submit);
+    digits, says, submit);
   const languages = h("p", { class: "languages" }, Object.entries(LANGUAGES).map(([code, name]) => h("button", {
     type: "button", class: "link", lang: code, "aria-pressed": String(code === speaking()), onclick: () => onLanguage(code),
   }, name)));
@@ -32,9 +35,14 @@ export function signInForm(status, { onDone, onLanguage }) {
     says.hidden = true;
     try {
       if (setup) await api.setup(values.code.trim(), values.name.trim(), values.password);
-      else await api.signIn(values.name.trim(), values.password);
+      else await api.signIn(values.name.trim(), values.password, values.digits);
       onDone();
     } catch (problem) {
+      if (problem.code === "second_factor_needed") {
+        digits.hidden = false;
+        digits.querySelector("input").focus();
+        return;
+      }
       put(says, problem.message || t("error.unreachable"));
       says.hidden = false;
       form.elements.password.value = "";
