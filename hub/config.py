@@ -27,6 +27,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from hub.fusion.calendar import Declaration
 from hub.policy.basis import PolicyConfig
 from hub.sinks.endpoints import Endpoint
 from hub.store.keeping import Keeping
@@ -134,6 +135,9 @@ class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """How long a sensor goes on analysing without hearing from the hub. A stop reaches it within a second while the
     hub lives; where the hub hangs or is cut off it stops by itself after this time. Longer leases hear more through an
     outage, shorter ones stop sooner."""
+    context: tuple[Declaration, ...] = ()
+    """The declared calendar and known sources: fireworks, matches, works, a bell. They lower what is believed of a bang
+    there and then, in words; they delete nothing."""
     keeping: Keeping = Keeping()
     """When incidents are called out again and expire, and how long each kind is kept."""
     open_console: bool = False
@@ -273,6 +277,9 @@ def _check(config: HubConfig, path: Path, text: str) -> None:
             "`open_console` lets a visitor decide without signing in.",
             'It needs `policy.profile = "lab"` and `http.host = "127.0.0.1"`.',
         )
+    for index, declaration in enumerate(config.context):
+        if problem := declaration.problem():
+            raise ConfigError(path, _closest_line(lines, f"$.context[{index}]"), f"`context`: {problem}.")
     names = [endpoint.name for endpoint in config.webhooks]
     for index, name in enumerate(names):
         if name in names[:index]:

@@ -22,6 +22,7 @@ import structlog
 from aiohttp import web
 
 from hub.fusion.air import Air
+from hub.fusion.calendar import context_of
 from hub.fusion.engine import FusionEngine
 from hub.incident import Incident, Site
 from hub.keys import CONFIG, GATE, LOG, REGISTRY, RUNNER, STORE
@@ -192,7 +193,7 @@ async def fusion_context(app: web.Application) -> AsyncIterator[None]:
         app[LOG],
         app[REGISTRY],
         app[STORE],
-        FusionEngine((), air=air),
+        FusionEngine((), air=air, context=context_of(app[CONFIG].context, app[CONFIG].time_zone)),
         couples=lambda: gate.assessment(_now_us()).couples,
     )
     app[RUNNER] = runner

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hub.fusion.air import Air, travel_times
 from hub.fusion.combine import first_arrivals, neighbours
+from hub.fusion.geometry import CHI2_95_2
 from hub.fusion.picks import Array, Index, PickSet, Source
 from hub.fusion.refine import refine
 from hub.fusion.settings import FusionSettings
@@ -125,6 +126,7 @@ def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, quick
         if not sparse and starts and starts[0][0] >= settings.sure_share * present:
             break
     best: Source | None = None
+    others: list[Source] = []
     tried: list[tuple[float, float]] = []
     if sparse:
         for pivot in pivots[: PIVOTS_QUICK if quick else PIVOTS_SPARSE]:
@@ -132,6 +134,7 @@ def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, quick
                 if all(math.hypot(x - px, y - py) >= 4.0 for px, py in tried):
                     tried.append((x, y))
                     source = refine(picks, x, y, air, settings)
+                    others += [] if source is None else [source]
                     if source is not None and (best is None or source.score > best.score):
                         best = source
         tried = []
@@ -144,15 +147,30 @@ def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, quick
             continue
         tried.append((x, y))
         source = refine(picks, x, y, air, settings)
+        others += [] if source is None else [source]
         if source is not None and (best is None or source.score > best.score):
             best = source
     if best is not None and sparse and not quick:
         best = _climbed(best, picks, air, settings)
+        best = replace(best, alternative=_second_place(best, others, settings))
     if best is None:
         return None
     # That something was fired needs no second proof; that another thing was fired somewhere else does.
     known = _recognised(best, picks) if fresh.all() else 0.0
     return best if best.score + known > _places_tried(air, settings) else None
+
+
+def _second_place(best: Source, others: Sequence[Source], settings: FusionSettings) -> tuple[float, float] | None:
+    """The best of the other places that explain the picks as well, or nearly, and lie outside the 95 % ellipse."""
+    information = np.linalg.inv(best.covariance)
+    rivals: list[Source] = []
+    for source in others:
+        off = np.array([source.x - best.x, source.y - best.y])
+        apart = off @ information @ off > CHI2_95_2 and math.hypot(*off) > settings.grid_m / 2.0
+        if apart and source.score > best.score - settings.alternative_within:
+            rivals.append(source)
+    second = max(rivals, key=lambda source: source.score, default=None)
+    return None if second is None else (second.x, second.y)
 
 
 def _climbed(best: Source, picks: PickSet, air: Air, settings: FusionSettings) -> Source:

@@ -76,6 +76,9 @@ class FusionSettings:
     close_cost: float = 4.0
     """How much better than chance such a round must be beyond the others, in natural-log units. Larger: fewer echoes
     are counted as rounds, and automatic fire needs more sensors."""
+    alternative_within: float = 3.0
+    """A place that explains the picks this nearly as well, in natural-log units, is told as the second one. Larger:
+    more incidents of few sensors show two places."""
     round_share: float = 0.5
     """Share of the best round's sensors that another round needs. Larger: weak rounds are lost; smaller: echoes become
     rounds."""

@@ -85,12 +85,22 @@ def located(
             agreement(used, in_range, rms_ms),
             *((Evidence(kind="rounds", log_odds=0.0, words="evidence_rounds", values={"rounds": rounds}),)
               if rounds > 1 else ()),
+            *_second_place(source),
             sound(used),
             *silent,
             *context.terms(latitude, longitude, onset_us),
         ),
         arrivals=arrivals,
     )  # fmt: skip
+
+
+def _second_place(source: Source) -> tuple[Evidence, ...]:
+    """Says how far away the second place is, where there is one."""
+    if source.alternative is None:
+        return ()
+    metres = math.hypot(source.alternative[0] - source.x, source.alternative[1] - source.y)
+    values: dict[str, str | float | int] = {"distance_m": round(metres)}
+    return (Evidence(kind="alternative", log_odds=0.0, words="evidence_alternative", values=values),)
 
 
 def _level_at_1m(picks: PickSet, source: Source) -> float | None:
