@@ -98,15 +98,20 @@ def export(
     `judged` with `trust`; `columns` are the labels that leave with it.
     """
     import tensorflow as tf
+    from tensorflow import keras
 
-    chosen = np.eye(len(scale), dtype=np.float32)[:, list(columns)]
-    gain = tf.constant(np.asarray(scale, np.float32)[:, None] * chosen)
-    offset = tf.constant(np.asarray([shift], np.float32) @ chosen)
+    weights, bias = network.get_layer("labels").get_weights()
+    taught, taught_bias = network.get_layer("taught").get_weights()
+    if taught.shape[1] > len(scale):
+        weights, bias = weights + trust * taught[:, : len(scale)], bias + trust * taught_bias[: len(scale)]
+    # One layer does it all: both answers, their sum and the calibration are linear.
+    gain = tf.constant((weights * np.asarray(scale, np.float32))[:, list(columns)])
+    offset = tf.constant((bias * np.asarray(scale, np.float32) + np.asarray(shift, np.float32))[list(columns)])
+    trunk = keras.Model(network.input, network.get_layer("labels").input)
 
     @tf.function(input_signature=[tf.TensorSpec([1, WINDOW_SAMPLES], tf.float32, name="waveform")])  # type: ignore[untyped-decorator]
     def graph(waveform: Any) -> Any:
-        logits = judged(network(features(mel_graph(waveform)), training=False), len(scale), trust)
-        return tf.sigmoid(tf.matmul(logits, gain) + offset)
+        return tf.sigmoid(tf.matmul(trunk(features(mel_graph(waveform)), training=False), gain) + offset)
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.get_concrete_function()])
     return bytes(converter.convert())

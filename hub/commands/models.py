@@ -110,7 +110,10 @@ def train(
     weights.mkdir(parents=True, exist_ok=True)
     file, text = weights / f"{registry.DEFAULT}.tflite", weights / f"{registry.DEFAULT}.md"
     file.write_bytes(content)
-    text.write_text(card.render(recordings, figures, calibration, job, labels, _other_report(job)), encoding="utf-8")
+    text.write_text(
+        card.render(recordings, figures, calibration, job, labels, _other_report(job), _over_hours(job)),
+        encoding="utf-8",
+    )
     thresholds = tuple(calibration.thresholds[LABELS.index(label)] for label in labels)
     registry.write(target, registry.DEFAULT, file, text, labels, thresholds)
     typer.echo(f"{registry.entries(target)[registry.DEFAULT].full_name} in {target}")
@@ -197,6 +200,15 @@ def _other_report(job: Job) -> dict[str, Any] | None:
     if not file.is_file():
         return None
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _over_hours(job: Job) -> dict[str, Any]:
+    """What `tocsin evaluate sound --hours H --json` printed, where it was put beside the report as hours.json."""
+    file = job.work / job.licences / "report" / "hours.json"
+    if not file.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["figures"]
     return found
 
 
