@@ -60,7 +60,7 @@ def test_nothing_listens_beyond_loopback(compose: Any) -> None:
 
 
 def test_the_configuration_is_sound_and_fits(compose: Any) -> None:
-    config = load_config(ROOT / "deploy" / "tocsin.toml")
+    config = load_config(ROOT / "dashboards" / "compose" / "tocsin.toml")
     assert config.policy.profile == "statistics-only"
     influx = compose["services"]["influxdb"]["environment"]
     assert config.influxdb.bucket == influx["DOCKER_INFLUXDB_INIT_BUCKET"]
