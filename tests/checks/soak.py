@@ -80,6 +80,7 @@ class Campaign:
         self.agents: list[subprocess.Popen[bytes] | None] = [None, None]
         self.killed: Counter[str] = Counter()
         self.confirmed: set[str] = set()
+        self.late: set[str] = set()
         self.faults: list[str] = []
 
     async def run(self) -> list[tuple[str, int]]:
@@ -200,7 +201,10 @@ class Campaign:
         await self._start_hub()
 
     async def _operate(self) -> None:
-        """Confirm every open incident, one by one; what was answered with 200 must be dispatched."""
+        """Confirm every open incident, one by one; what was answered with 200 must be dispatched.
+
+        An incident that became known too late, after an outage, is confirmed too, but never dispatched.
+        """
         timeout = aiohttp.ClientTimeout(total=5.0)
         async with aiohttp.ClientSession(self.url, timeout=timeout, headers={"X-Tocsin": "1"}) as session:
             while True:
@@ -213,7 +217,8 @@ class Campaign:
                         path = f"/api/v1/incidents/{one['id']}/decisions"
                         async with session.post(path, json=body) as answer:
                             if answer.status == 200:
-                                self.confirmed.add(one["id"])
+                                late = (await answer.json())["late"]
+                                (self.late if late else self.confirmed).add(one["id"])
 
     async def _finish(self) -> None:
         """No more kills: agents empty their spools, receivers are well again, the good one gets what it lacks."""
@@ -271,7 +276,8 @@ class Campaign:
             ("messages stored", len(stored)),
             ("LOST", len(set(said) - set(stored))),
             ("STORED TWICE", sum(count > 1 for count in stored.values())),
-            ("incidents confirmed", len(self.confirmed)),
+            ("incidents confirmed in time", len(self.confirmed)),
+            ("confirmed late, which is never dispatched", len(self.late)),
             ("dispatched", len(got)),
             ("CONFIRMED AND NOT DISPATCHED", len(self.confirmed - set(got))),
             ("DISPATCHED TWICE", sum(len(ids) > 1 for ids in got.values())),
