@@ -33,6 +33,8 @@ LEAST_VOTES = 2.0
 """Votes below which a place isn't refined: four sensors at half a window."""
 PIVOTS_QUICK, PIVOTS_SPARSE, PLACES_SPARSE = 2, 5, 3
 """Pivots whose first arrivals are combined (for a first place, for the last word), and places that each gives."""
+WORSE_CLOCK_S = 0.005
+"""Clocks less sure than this count beside what paths differ by: the gate opens for two of their sigmas."""
 TRIES_DENSE, TRIES_SPARSE = 2, 10
 """Places that are refined."""
 
@@ -51,6 +53,7 @@ def find_sources(
     source known elsewhere may have made. `quick` looks less far where sensors are few: for a first place. Three sensors
     are enough for a place where the classifiers are sure of a shot.
     """
+    settings = _widened(picks, settings)
     fresh: Mask = np.ones(len(picks.time), bool) if explained is None else ~np.asarray(explained, bool)
     found = _sources(picks, fresh, air, settings, most, quick)
     if not found and settings.min_sensors > 3:
@@ -60,10 +63,19 @@ def find_sources(
     return found
 
 
+def _widened(picks: PickSet, settings: FusionSettings) -> FusionSettings:
+    """The same settings with a gate that clocks as bad as most of these are fit through."""
+    sigma_s = float(np.median(picks.sigma)) if len(picks.sigma) else 0.0
+    if sigma_s < WORSE_CLOCK_S:
+        return settings
+    return replace(settings, gate_s=math.hypot(settings.gate_s, 2.0 * sigma_s))
+
+
 def grown(
     picks: PickSet, known: Sequence[tuple[float, float]], explained: Sequence[bool], air: Air, settings: FusionSettings
 ) -> list[Source] | None:
     """Known places (x, y) with the picks that came since; None where they no longer do and a search is needed."""
+    settings = _widened(picks, settings)
     left, indexes = picks, np.arange(len(picks.time))
     fresh: Mask = ~np.asarray(explained, bool)
     found: list[Source] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -64,3 +65,14 @@ def test_an_echo_that_answers_rounds_at_several_sensors_is_no_round() -> None:
     both = PickSet(direct.x, direct.y, direct.z, sensor, late[order], 0.0005 * ones, 0.95 * ones, 0.0 * ones)
     (source, *_) = find_sources(both, Air(), FusionSettings())
     assert np.allclose(source.emissions - source.emissions[0], [0.0, 0.75, 1.6], atol=0.005)
+
+
+def test_clocks_that_say_they_are_bad_are_fit_through_with_a_wider_gate() -> None:
+    turns = [2.0 * math.pi * i / 7 for i in range(7)]
+    picks = picks_of([300.0 * math.cos(t) for t in turns], [250.0 * math.sin(t) for t in turns], 40.0, -60.0)
+    wrong = np.random.default_rng(4).normal(0.0, 0.02, 7)
+    order = np.argsort(late := picks.time + wrong[picks.sensor])
+    bad = replace(picks, time=late[order], sensor=picks.sensor[order], sigma=0.02 * np.ones(7))
+    (source, *_) = find_sources(bad, Air(), FusionSettings())
+    assert len(source.picks) == 7
+    assert math.hypot(source.x - 40.0, source.y + 60.0) < 15.0
