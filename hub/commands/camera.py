@@ -49,7 +49,12 @@ def camera(
     settings: Annotated[Path | None, typer.Option(help="TOML file with zones, masks, ground; see --example.")] = None,
     real_time: Annotated[bool, typer.Option(help="Play a file at its own pace, not as fast as possible.")] = False,
     repeat: Annotated[bool, typer.Option(help="Begin a file again when it is over.")] = False,
-    start: Annotated[str, typer.Option(help="UTC of the file's first frame, as 2026-11-22T20:00:00Z.")] = "",
+    start: Annotated[
+        str,
+        typer.Option(
+            help="UTC of the file's first frame, as 2026-11-22T20:00:00Z; else a hub is told at its own pace."
+        ),
+    ] = "",
     hub: Annotated[str, typer.Option(help="Address of the hub. Default: where the identity was enrolled.")] = "",
     identity: Annotated[Path | None, typer.Option(help="Key file of this sensor, made by `tocsin enrol`.")] = None,
     state: Annotated[Path | None, typer.Option(help="Folder for the spool.")] = None,
@@ -80,7 +85,9 @@ def camera(
         rules = load_settings(settings) if settings is not None else CameraSettings(zones=(COUNTED,))
     except SettingsError as error:
         raise _fail("settings_unusable", str(error)) from None
-    source = _source(file, url, device, rules, real_time=real_time, repeat=repeat, start=start)
+    # The hub refuses what lies in its future: a file that is played as though it were now takes its time.
+    paced = real_time or (identity is not None and not start)
+    source = _source(file, url, device, rules, paced=paced, repeat=repeat, start=start, patient=not check)
     try:
         if check:
             _check(source, rules, as_json=as_json)
@@ -97,7 +104,15 @@ def camera(
 
 
 def _source(
-    file: Path | None, url: str, device: str, rules: CameraSettings, *, real_time: bool, repeat: bool, start: str
+    file: Path | None,
+    url: str,
+    device: str,
+    rules: CameraSettings,
+    *,
+    paced: bool,
+    repeat: bool,
+    start: str,
+    patient: bool,
 ) -> ChildSource:
     from sensors.camera.capture import ChildSource
     from sensors.camera.decoder import Spec
@@ -112,10 +127,10 @@ def _source(
         where,
         width=rules.width,
         max_fps=rules.max_fps,
-        paced=real_time,
+        paced=paced,
         masks=rules.masks,
     )
-    return ChildSource(spec, start_utc_us=_start_us(start), repeat=repeat)
+    return ChildSource(spec, start_utc_us=_start_us(start), repeat=repeat, patient=patient)
 
 
 def _start_us(start: str) -> int | None:

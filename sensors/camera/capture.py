@@ -55,6 +55,7 @@ class ChildSource:
     `start_utc_us` dates the first frame of a file (default: now); live frames carry the time of their arrival.
     A stream or device is opened again as long as the station runs: at once within the restart budget, then at the pace
     that it allows. A file is resumed after the frame that killed the decoder, and given up when the budget is spent.
+    Without `patient` the first failure is the last (SourceError).
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ChildSource:
         *,
         start_utc_us: int | None = None,
         repeat: bool = False,
+        patient: bool = True,
         stall_s: float = STALL_S,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] | None = None,
@@ -70,6 +72,7 @@ class ChildSource:
         self._spec = spec
         self._start_utc_us = start_utc_us
         self._repeat = repeat
+        self._patient = patient
         self._stall_s = stall_s
         self._budget = RestartBudget(monotonic)
         self._closed = threading.Event()
@@ -121,7 +124,8 @@ class ChildSource:
 
     def _again(self, code: str, spec: Spec) -> Spec:
         wait_s = self._budget.wait_s()
-        if spec.kind == "file" and (code in {"open_failed", "no_frames"} or wait_s > 0):
+        given_up = spec.kind == "file" and (code in {"open_failed", "no_frames"} or wait_s > 0)
+        if given_up or not self._patient:
             raise SourceError(code, f"{shown(spec.where)}: {code.replace('_', ' ')}", _MENDS[code])
         # A camera that reboots refuses connections for a while: one second between two tries.
         pause = max(wait_s, 1.0 if spec.kind != "file" else 0.0)
