@@ -132,5 +132,9 @@ class FusionSettings:
     Larger: operators are led to confirm what is mostly wrong."""
     merge_reach_m: float = 120.0
     """Slow events of one class closer than this are one. Larger: neighbouring events are merged."""
+    merge_earshot_m: float = 450.0
+    """The same for sounds that last (siren, clamor) at microphones, in metres: a siren at 110 dB(A) in 1 m is 57 dB(A)
+    there by spreading alone, a street's own level. Larger: two crowds are taken for one; smaller: one siren is many.
+    """
     publish_probability: float = 0.02
     """Incidents less probable than this are not shown. Larger: fewer weak incidents."""

@@ -116,12 +116,13 @@ class SlowEvents:
             return False
         latitude, longitude = middle_of(d, table)
         plane = Plane.at(latitude, longitude)
+        reach_m = self._settings.merge_earshot_m if is_sound(d.event) else self._settings.merge_reach_m
         for other in event.detections[-20:]:
             if other.sensor == d.sensor and other.zone == d.zone:
                 return True
             if other.sensor in table.index:
                 x, y = plane.metres(*middle_of(other, table))
-                if math.hypot(float(x), float(y)) <= self._settings.merge_reach_m:
+                if math.hypot(float(x), float(y)) <= reach_m:
                     return True
         return False
 

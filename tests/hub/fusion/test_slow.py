@@ -72,3 +72,24 @@ def test_an_intrusion_needs_no_second_look(plane, shoot, fuse, t0) -> None:
         FusionEngine([camera(plane, "cam-1", 0.0)]), [seen(shoot, camera(plane, "cam-1", 0.0), t0, 0)]
     )
     assert not needs_second_look(incident)
+
+
+def test_a_siren_that_microphones_around_hear_is_one_event_and_a_far_one_another(plane, shoot, fuse, t0) -> None:
+    def microphone(name: str, east: float) -> Site:
+        latitude, longitude = plane.degrees(east, 0.0)
+        return Site(id=name, kind="microphone", latitude=latitude, longitude=longitude)
+
+    sites = [
+        microphone("mic-1", 0.0),
+        microphone("mic-2", 350.0),
+        microphone("mic-3", 700.0),
+        microphone("mic-9", 2_500.0),
+    ]
+    wailing = [
+        msgspec.structs.replace(seen(shoot, site, t0 + i * 1_000_000, i, event="siren"), zone=None)
+        for i, site in enumerate(sites)
+    ]
+    told = fuse(FusionEngine(sites), wailing)
+    last = {incident.id: incident for incident in told}
+    heard = sorted(sorted({arrival.sensor for arrival in incident.arrivals}) for incident in last.values())
+    assert heard == [["mic-1", "mic-2", "mic-3"], ["mic-9"]]
