@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from hub.words import Language
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The hub's TOML; else hub.toml of the data.")]
-DataOption = Annotated[
-    Path | None, typer.Option("--data-dir", help="The hub's data; else the configuration's.")
-]
+DataOption = Annotated[Path | None, typer.Option("--data-dir", help="The hub's data; else the configuration's.")]
 LangOption = Annotated[str, typer.Option(help="fr or en.")]
 
 

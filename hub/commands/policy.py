@@ -11,9 +11,7 @@ import typer
 from hub.commands._policy_desks import missed_app, requests_app
 from hub.commands._policy_documents import dpia, notices, register, report
 
-app = typer.Typer(
-    no_args_is_help=True, help="Measure a deployment against the law; write its public documents."
-)
+app = typer.Typer(no_args_is_help=True, help="Measure a deployment against the law; write its public documents.")
 
 
 @app.command(epilog="Example: tocsin policy check hub/policy/scenarios/saint_etienne_2019.toml --lang en")

@@ -23,7 +23,11 @@ ROUTES = sorted(
 
 
 def _filled(path: str) -> str:
-    return path.replace("{id}", "00000000-0000-0000-0000-000000000001").replace("{name}", "nobody").replace("{number}", "1")
+    return (
+        path.replace("{id}", "00000000-0000-0000-0000-000000000001")
+        .replace("{name}", "nobody")
+        .replace("{number}", "1")
+    )
 
 
 async def test_every_role_gets_what_its_rule_says_on_every_route(hub: Any) -> None:
