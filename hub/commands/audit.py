@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from hub.policy.audit import Head, Leaf
+    from hub.policy.stamp import Stamp
 
 app = typer.Typer(no_args_is_help=True, help="Check, export and prove the audit log.")
 
@@ -68,6 +70,10 @@ def verify(
     source: Annotated[Path, typer.Argument(help="The hub's data folder, or a file that `export` wrote.")],
     key: Annotated[str, typer.Option(help="The hub's public key, base64, as it was published.")] = "",
     head_file: Annotated[Path | None, typer.Option(help="A signed head that was kept elsewhere (JSON).")] = None,
+    stamp: Annotated[Path | None, typer.Option(help="A time-stamp on one of its heads, as `stamp` wrote it.")] = None,
+    tsa_certificate: Annotated[
+        Path | None, typer.Option(help="The time-stamping authority's root certificate (PEM), which --stamp needs.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check every record and every signed head; exit 1 where anything was changed, cut, put in or rolled back."""
@@ -85,16 +91,45 @@ def verify(
         typer.echo(f"The key or the head can't be read: {error}", err=True)
         raise typer.Exit(2) from None
     verdict = walk(leaves, heads, trusted)
+    stamped, fault = _stamped(stamp, tsa_certificate, heads)
+    if fault:
+        verdict = msgspec.structs.replace(verdict, faults=(*verdict.faults, fault))
     if as_json:
         answer = {"sound": verdict.sound, "size": verdict.size, "erased": verdict.erased, "heads": verdict.heads}
+        answer["stamp"] = msgspec.to_builtins(stamped)
         typer.echo(json.dumps({**answer, "root": verdict.root.hex(), "faults": list(verdict.faults)}))
     else:
         word = "Sound" if verdict.sound else "NOT SOUND"
         typer.echo(f"{word}: {verdict.size} records ({verdict.erased} erased), {verdict.heads} signed heads")
         typer.echo(f"root {verdict.root.hex()}")
-        for fault in verdict.faults:
-            typer.echo(f"  {fault}")
+        if stamped is not None:
+            at = dt.datetime.fromtimestamp(stamped.at_us / 1e6, dt.UTC)
+            typer.echo(f"the first {stamped.size} records were so at {at:%Y-%m-%d %H:%M:%S} UTC, by the time-stamp")
+        for found in verdict.faults:
+            typer.echo(f"  {found}")
     raise typer.Exit(0 if verdict.sound else 1)
+
+
+def _stamped(stamp: Path | None, certificate: Path | None, heads: list[Head]) -> tuple[Stamp | None, str]:
+    """What the time-stamp says and what is wrong with it; exit 2 where it or the certificate can't be read."""
+    if stamp is None and certificate is None:
+        return None, ""
+    if stamp is None or certificate is None:
+        typer.echo("--stamp and --tsa-certificate go together.", err=True)
+        raise typer.Exit(2)
+    from cryptography import x509
+
+    from hub.policy.stamp import StampRefused, check
+
+    try:
+        body, roots = stamp.read_bytes(), x509.load_pem_x509_certificates(certificate.read_bytes())
+    except (OSError, ValueError) as error:
+        typer.echo(f"The time-stamp or the certificate can't be read: {error}", err=True)
+        raise typer.Exit(2) from None
+    try:
+        return check(body, heads, roots), ""
+    except StampRefused as refused:
+        return None, f"{refused} ({refused.code})"
 
 
 def _lines(leaves: list[Leaf], heads: list[Head]) -> Iterator[bytes]:
@@ -160,3 +195,27 @@ def head(
         typer.echo(f"{out} can't be written: {error.strerror}.", err=True)
         raise typer.Exit(2) from None
     typer.echo(f"{newest.size} records, root {newest.root.hex()}, in {out}")
+
+
+@app.command(epilog="Example: tocsin audit stamp --tsa https://tsa.example/tsr --out head-2026-11-22.tsr")
+def stamp(
+    tsa: Annotated[str, typer.Option(help="Address of an RFC 3161 time-stamping authority.")],
+    out: Annotated[Path, typer.Option(help="The file to write; keep it where the hub can't reach it.")],
+    data_dir: DataOption = Path("tocsin-data"),
+) -> None:
+    """Have the newest signed head time-stamped by a third party; only its hash leaves the machine."""
+    from hub.policy.stamp import StampRefused, fetch
+
+    _, heads = _load(data_dir)
+    if not heads:
+        typer.echo(f"{data_dir} has no signed head yet; the hub signs one at its start and every day.", err=True)
+        raise typer.Exit(1)
+    try:
+        out.write_bytes(asyncio.run(fetch(heads[-1], tsa)))
+    except StampRefused as refused:
+        typer.echo(f"{refused.code}: {refused}", err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        typer.echo(f"{out} can't be written: {error.strerror}.", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"{heads[-1].size} records time-stamped, in {out}")
