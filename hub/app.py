@@ -37,7 +37,6 @@ from hub.config import HubConfig
 from hub.console.routes import add_routes as add_console
 from hub.ingest import add_routes as add_ingest
 from hub.keys import ACCOUNTS, CONFIG, ENGINE, GATE, LOG, REGISTRY, STORE
-from hub.log import Retention as LogRetention
 from hub.log import keep_log, open_log
 from hub.policy.follower import audit_context
 from hub.policy.gate import Gate
@@ -78,7 +77,7 @@ async def _state(app: web.Application) -> AsyncIterator[None]:
 async def _event_log(app: web.Application) -> AsyncIterator[None]:
     """The durable log of what was acknowledged."""
     app[LOG] = await open_log(app[CONFIG].data_dir)
-    keeping = asyncio.create_task(keep_log(app[LOG], LogRetention()), name="log retention")
+    keeping = asyncio.create_task(keep_log(app[LOG], app[CONFIG].log_retention), name="log retention")
     yield
     keeping.cancel()
     await app[LOG].aclose()

@@ -28,6 +28,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hub.fusion.calendar import Declaration
+from hub.log import Retention as LogRetention
 from hub.policy.basis import PolicyConfig
 from hub.sinks.endpoints import Endpoint
 from hub.store.keeping import Keeping
@@ -142,6 +143,30 @@ class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """When incidents are called out again and expire, and how long each kind is kept."""
     open_console: bool = False
     """A visitor on loopback is the demo operator without signing in; only the `lab` profile on loopback may."""
+
+    def __post_init__(self) -> None:
+        """Nothing is kept longer than the policy says: `policy.retention.incidents_days` is a ceiling.
+
+        Held here, so that the purge and every document that tells how long things are kept say the same.
+        """
+        most = float(self.policy.retention.incidents_days)
+        keep = self.keeping.retention
+        lowered = msgspec.structs.replace(
+            keep,
+            confirmed_days=min(keep.confirmed_days, most),
+            unconfirmed_days=min(keep.unconfirmed_days, most),
+            delivery_days=min(keep.delivery_days, most),
+        )
+        msgspec.structs.force_setattr(self, "keeping", msgspec.structs.replace(self.keeping, retention=lowered))
+
+    @property
+    def log_retention(self) -> LogRetention:
+        """How long the event log keeps messages: its own times, under the policy's ceilings."""
+        own, most = LogRetention(), self.policy.retention
+        return LogRetention(
+            detections_s=min(own.detections_s, most.detections_days * 86_400.0),
+            telemetry_s=min(own.telemetry_s, most.levels_days * 86_400.0),
+        )
 
     @property
     def database_url(self) -> str:
