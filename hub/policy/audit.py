@@ -99,9 +99,15 @@ def load_audit_key(path: Path) -> Ed25519PrivateKey:
     """The hub's audit key, made at the first start and readable by its owner alone."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # Written beside and moved whole: a hub killed in this moment must not find half a key at its next start.
+        beside = path.with_suffix(".new")
+        beside.unlink(missing_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(Ed25519PrivateKey.generate().private_bytes_raw())
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
     return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
 
 

@@ -119,7 +119,7 @@ class Retention(_Stated, frozen=True):
     """Days that each kind is kept; the profile's ceilings stand above."""
 
     detections_days: Annotated[int, Meta(ge=1, le=3650)] = 30
-    incidents_days: Annotated[int, Meta(ge=1, le=3650)] = 30
+    incidents_days: Annotated[int, Meta(ge=1, le=3650)] = 365
     levels_days: Annotated[int, Meta(ge=1, le=3650)] = 30
     video_days: Annotated[int, Meta(ge=0, le=3650)] = 0
     audit_days: Annotated[int, Meta(ge=1, le=3650)] = 365

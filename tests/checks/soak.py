@@ -266,7 +266,7 @@ class Campaign:
                 if (found := database.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
                     self.faults.append(f"{name}.sqlite: {found}")
         if "Traceback" in (text := (self.folder / "hub.log").read_text()):
-            self.faults.append("a traceback in the hub's log: " + text[text.find("Traceback") :][:1_500])
+            self.faults.append("a traceback in the hub's log: " + text[text.find("Traceback") :][:6_000][-2_000:])
         if self.receivers.calls["wrong"]:
             self.faults.append("a receiver with a wrong certificate got a message")
         return [

@@ -89,3 +89,9 @@ def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     first = load_audit_key(path)
     assert path.stat().st_mode & 0o077 == 0
     assert load_audit_key(path).private_bytes_raw() == first.private_bytes_raw()
+
+
+def test_a_hub_killed_while_it_made_its_key_makes_it_anew(tmp_path: Path) -> None:
+    (tmp_path / "audit.new").write_bytes(b"half a k")
+    assert len(load_audit_key(tmp_path / "audit.key").private_bytes_raw()) == 32
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["audit.key"]

@@ -100,12 +100,14 @@ def test_a_file_is_heard_and_told_as_lines_of_the_wire_contract(home: Path) -> N
         (["--file", "a.wav", "--start", "yesterday"], "start_unusable"),
         (["--url", "gopher://old"], "url_unusable"),
         (["--hub", "http://localhost:1"], "identity_missing"),
-        (["--file", "a.wav", "--identity", "absent.key"], "key_missing"),
-        (["--file", "a.wav", "--model", "absent"], "model"),
+        (["--file", "HEARD", "--identity", "absent.key"], "key_missing"),
+        (["--file", "HEARD", "--model", "absent"], "model"),
     ],
 )
 def test_unusable_input_is_a_sentence_with_a_code(home: Path, arguments: list[str], code: str) -> None:
-    answer = mic(*arguments, home=home)
+    heard = home / "heard.wav"
+    soundfile.write(heard, np.zeros(16_000, np.float32), 16_000)
+    answer = mic(*(str(heard) if argument == "HEARD" else argument for argument in arguments), home=home)
     assert answer.returncode == 2
     assert code in answer.stderr
     assert "Traceback" not in answer.stderr
