@@ -89,12 +89,21 @@ async def test_times_are_the_citys_with_their_offset_on_hover(city: Any, open_pa
     assert f"UTC+0{ahead_h}:00" in title
 
 
+async def _other_background(page: Any, before: str) -> bool:
+    """True once the page is drawn in another colour; a switched theme may take a moment on a busy machine."""
+    for _ in range(50):
+        if await page.evaluate("getComputedStyle(document.body).backgroundColor") != before:
+            return True
+        await page.wait_for_timeout(100)
+    return False
+
+
 async def test_theme_and_sound_are_switched_and_remembered(city: Any, open_page: Any) -> None:
     page = await open_page(city.url)
     await page.wait_for_selector("[data-tool=theme]")
     dark = await page.evaluate("getComputedStyle(document.body).backgroundColor")
     await page.click("[data-tool=theme]")
-    assert await page.evaluate("getComputedStyle(document.body).backgroundColor") != dark
+    assert await _other_background(page, dark)
     await page.wait_for_selector(".sound-on")
     await page.keyboard.press("m")
     await page.wait_for_selector(".sound-off")
