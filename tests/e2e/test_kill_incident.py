@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,55 +24,6 @@ SHOT = (35.0, -20.0)
 MICROPHONES = ((-180.0, 90.0), (170.0, 140.0), (220.0, -120.0), (-60.0, -210.0), (20.0, 190.0), (-230.0, -90.0))
 """East and north of the origin in metres."""
 SPEED_MPS = 20.03 * math.sqrt(15.0 + 273.15)
-
-CONFIG = """
-data_dir = "{data}"
-open_console = true
-[http]
-port = {port}
-[policy]
-profile = "lab"
-responsible_person = "A. Tester"
-start = "2026-01-01"
-end = "2099-01-01"
-"""
-
-
-class Hub:
-    """A hub process that is started and killed again on one port."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.config = folder / "tocsin.toml"
-        self.config.write_text(CONFIG.format(data=folder / "data", port=self.port))
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "hub.commands.main", "hub", "--config", str(self.config)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        assert self._process.stdout is not None
-        while "ready" not in (line := self._process.stdout.readline()):
-            assert line, "the hub ended before it was ready"
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
-            self._process = None
-
-    def add_microphone(self, number: int) -> str:
-        """Register it; its one-time code."""
-        latitude, longitude, _ = enu2geodetic(*MICROPHONES[number], 0.0, *ORIGIN, 0.0)
-        at = f"{latitude:.7f},{longitude:.7f}"
-        command = [sys.executable, "-m", "hub.commands.main", "sensors", "add", f"mic-{number}", "--at", at]
-        command += ["--config", str(self.config), "--json"]
-        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        return str(json.loads(said)["code"])
 
 
 def heard_by(number: int, fired_us: int) -> Detection:
