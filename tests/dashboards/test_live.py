@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from hub.sinks.context import GRAFANA
 from hub.sinks.grafana import GrafanaTarget
 from hub.store import Decision, Store
 
-from .conftest import START_US, incident_of
+from .conftest import incident_of
 from .recorder import TOKEN, RecordedGrafana
 
-NOW_US = START_US + 1_000_000
+NOW_US = time.time_ns() // 1_000
+"""The hub's own clock: saved earlier, an incident that nobody judged would expire beside the test."""
 
 
 @pytest.fixture

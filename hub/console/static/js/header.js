@@ -43,9 +43,13 @@ export class Header {
   #tools() {
     if (!state.status) return;
     const on = sound();
+    const { person } = state.status;
+    // Made anew only when they change: a button replaced between press and release swallows the click.
+    const shown = JSON.stringify([on, speaking(), person]);
+    if (shown === this.shown) return;
+    this.shown = shown;
     const language = h("select", { class: "language", "aria-label": t("language.label"), onchange: (event) => this.actions.onLanguage(event.target.value) },
       Object.entries(LANGUAGES).map(([code, name]) => h("option", { value: code, lang: code, selected: code === speaking() }, name)));
-    const { person } = state.status;
     put(this.tools,
       !this.technician && h("button", { type: "button", class: `tool sound-${on}`, onclick: toggleSound, "aria-pressed": String(on !== "off"), title: t(`sound.${on}`), "data-tool": "sound" },
         sign(on === "off" ? "muted" : "sound"), h("span", { class: "tool-word" }, t(`sound.${on}.short`))),
