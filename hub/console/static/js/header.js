@@ -40,24 +40,34 @@ export class Header {
     this.#tick();
   }
 
+  // The first press on the page wakes the sound, so nothing here may be made anew for it: a button that is replaced
+  // between press and release swallows the click.
   #tools() {
     if (!state.status) return;
-    const on = sound();
     const { person } = state.status;
-    // Made anew only when they change: a button replaced between press and release swallows the click.
-    const shown = JSON.stringify([on, speaking(), person]);
-    if (shown === this.shown) return;
-    this.shown = shown;
-    const language = h("select", { class: "language", "aria-label": t("language.label"), onchange: (event) => this.actions.onLanguage(event.target.value) },
-      Object.entries(LANGUAGES).map(([code, name]) => h("option", { value: code, lang: code, selected: code === speaking() }, name)));
-    put(this.tools,
-      !this.technician && h("button", { type: "button", class: `tool sound-${on}`, onclick: toggleSound, "aria-pressed": String(on !== "off"), title: t(`sound.${on}`), "data-tool": "sound" },
-        sign(on === "off" ? "muted" : "sound"), h("span", { class: "tool-word" }, t(`sound.${on}.short`))),
-      h("button", { type: "button", class: "tool", onclick: nextTheme, title: t("theme.switch"), "aria-label": t("theme.switch"), "data-tool": "theme" }, sign("theme")),
-      !this.technician && h("button", { type: "button", class: "tool", onclick: this.actions.onHelp, title: t("help.open"), "aria-label": t("help.open"), "data-tool": "help" }, sign("help")),
-      language,
-      person && h("span", { class: "person", title: t(`role.${person.role}`) }, person.name),
-      person && h("button", { type: "button", class: "link sign-out", onclick: this.actions.onSignOut }, t("session.out")));
+    const shown = JSON.stringify([speaking(), person]);
+    if (shown !== this.shown) {
+      this.shown = shown;
+      this.sound = !this.technician && h("button", { type: "button", onclick: toggleSound, "data-tool": "sound" });
+      const language = h("select", { class: "language", "aria-label": t("language.label"), onchange: (event) => this.actions.onLanguage(event.target.value) },
+        Object.entries(LANGUAGES).map(([code, name]) => h("option", { value: code, lang: code, selected: code === speaking() }, name)));
+      put(this.tools,
+        this.sound,
+        h("button", { type: "button", class: "tool", onclick: nextTheme, title: t("theme.switch"), "aria-label": t("theme.switch"), "data-tool": "theme" }, sign("theme")),
+        !this.technician && h("button", { type: "button", class: "tool", onclick: this.actions.onHelp, title: t("help.open"), "aria-label": t("help.open"), "data-tool": "help" }, sign("help")),
+        language,
+        person && h("span", { class: "person", title: t(`role.${person.role}`) }, person.name),
+        person && h("button", { type: "button", class: "link sign-out", onclick: this.actions.onSignOut }, t("session.out")));
+    }
+    if (this.sound) this.#sound();
+  }
+
+  #sound() {
+    const on = sound();
+    this.sound.className = `tool sound-${on}`;
+    this.sound.title = t(`sound.${on}`);
+    this.sound.setAttribute("aria-pressed", String(on !== "off"));
+    put(this.sound, sign(on === "off" ? "muted" : "sound"), h("span", { class: "tool-word" }, t(`sound.${on}.short`)));
   }
 
   #connection() {
