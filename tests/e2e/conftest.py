@@ -115,6 +115,12 @@ class City:
         if heard:
             registry.heard(record.id, [_heartbeat(record.id, sigma_us)], now_us())
 
+    async def heard(self, sensor: str, sigma_us: int) -> None:
+        """A heartbeat of `sensor` with a clock as good as said."""
+        assert self.app is not None
+        await self.app[REGISTRY].sensor(sensor)
+        self.app[REGISTRY].heard(sensor, [_heartbeat(sensor, sigma_us)], now_us())
+
     async def incident(self, name: str = "shot", **changes: Any) -> Incident:
         """Put an incident into the store as fusion would; the same name is the same incident."""
         assert self.app is not None

@@ -1,7 +1,7 @@
 // One sensor in the technician's hand: its self-test, its place, its enrolment.
 
 import { api } from "./api.js";
-import { h, put, s } from "./dom.js";
+import { h, put, putAgain, s } from "./dom.js";
 import { clock, coordinates, metres, now, number, span, whole } from "./format.js";
 import { sensorIcon } from "./icons.js";
 import { selfTest } from "./selftest.js";
@@ -78,7 +78,7 @@ export class Box {
     const sensor = state.sensors.get(this.#id);
     if (!sensor) return;
     const reason = reasonOf(sensor);
-    put(this.head, h("button", { type: "button", class: "act", onclick: this.onBack }, t("technician.back")),
+    putAgain(this.head, h("button", { type: "button", class: "act", "data-key": "back", onclick: this.onBack }, t("technician.back")),
       h("h2", {}, sensorIcon(sensor.kind, sensor.state), sensor.id),
       h("p", {}, `${t(`sensor.kind.${sensor.kind}`)} · ${t(`sensor.state.${sensor.state}`)}${reason ? ` · ${reason}` : ""}`));
     const checks = selfTest(sensor).map(({ name, verdict, says }) => h("li", { class: `check check-${verdict}` },

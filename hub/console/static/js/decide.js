@@ -2,6 +2,7 @@
 
 import { api } from "./api.js";
 import { h, put } from "./dom.js";
+import { unhurried } from "./hold.js";
 import { state } from "./state.js";
 import { t } from "./words.js";
 
@@ -32,6 +33,8 @@ export class Decide {
   #seen = "";
   #revision = 0;
   #timer = null;
+  #shown = "";
+  #notice = h("p", { class: "says says-warn", role: "status", hidden: true });
 
   /** `onDecided(view)` gets the incident as it is after a decision. */
   constructor({ onDecided }) {
@@ -50,13 +53,24 @@ export class Decide {
     const version = incident ? `${incident.id} ${incident.state} ${incident.revision}` : "";
     if (this.#seen === version) return;
     const same = incident && this.#seen.startsWith(incident.id);
+    const sameState = same && this.#seen.startsWith(`${incident.id} ${incident.state} `);
     const armed = this.#mode !== "idle";
     this.#seen = version;
-    this.#message = same && armed ? { tone: "warn", text: t("decide.changed") } : null;
-    this.#enter("idle");
+    if (this.#busy && same) return; // the answer to what is being sent says how it ended
+    if (this.#mode === "reject" && sameState) {
+      // Whoever is choosing or typing a reason keeps it; what is sent still names the revision that was looked at.
+      put(this.#notice, t("decide.changed"));
+      this.#notice.hidden = false;
+      return;
+    }
+    if (same && armed) this.#message = { tone: "warn", text: t("decide.changed") };
+    else if (!sameState) this.#message = null;
+    if (same && !armed) unhurried(this.element, () => this.#mode === "idle" && this.#enter("idle"));
+    else this.#enter("idle");
   }
 
   words() {
+    this.#shown = "";
     this.#enter(this.#mode);
   }
 
@@ -98,16 +112,21 @@ export class Decide {
   #idle() {
     const { incident } = state;
     const actions = incident && mayDecide() ? ALLOWED[incident.state] : [];
+    // Made anew only when they change: a button replaced between press and release swallows the click.
+    const shown = JSON.stringify([actions, this.#busy, this.#message, state.status?.person?.role]);
+    this.element.hidden = !actions.length && !this.#message && mayDecide();
+    if (shown === this.#shown) return;
+    this.#shown = shown;
     const buttons = actions.map((action) => h("button", {
       type: "button", class: `act act-${action}`, "data-action": action, disabled: this.#busy, "aria-keyshortcuts": KEYS[action],
       onclick: () => this.start(action),
     }, t(`act.${action}`), KEYS[action] && h("kbd", { "aria-hidden": "true" }, KEYS[action])));
     put(this.element, this.#says(), h("div", { class: "acts", role: "group", "aria-label": t("decide.label") }, buttons));
-    this.element.hidden = !actions.length && !this.#message && mayDecide();
   }
 
   #confirm() {
     const { incident } = state;
+    this.#shown = "";
     const words = incident.exercise ? t("decide.confirm.exercise") : t("decide.confirm.real");
     put(this.element,
       h("div", { class: "ask", role: "group", tabindex: "-1", "data-focus": true, "aria-label": words }, h("p", {}, words),
@@ -119,6 +138,8 @@ export class Decide {
   }
 
   #reject() {
+    this.#shown = "";
+    this.#notice.hidden = true;
     const buttons = REASONS.map((reason, index) => h("button", {
       type: "button", class: "act act-reason", "data-reason": reason, onclick: () => this.#send("reject", reason),
     }, t(`reason.${reason}`), h("kbd", { "aria-hidden": "true" }, index + 1)));
@@ -130,9 +151,18 @@ export class Decide {
       },
     }, other, h("button", { type: "submit", class: "act" }, t("act.reject.final")));
     put(this.element, h("div", { class: "ask", role: "group", tabindex: "-1", "data-focus": true, "aria-label": t("decide.reject") },
-      h("p", {}, t("decide.reject")), h("div", { class: "acts acts-reasons" }, buttons), form,
+      this.#notice, h("p", {}, t("decide.reject")), h("div", { class: "acts acts-reasons" }, buttons), form,
       h("button", { type: "button", class: "quiet", onclick: () => this.cancel() }, t("decide.back"))));
     this.element.hidden = false;
+  }
+
+  /** It changed before the reason arrived: the reason is kept, and sent only when the person says so again. */
+  #offerAgain(reason) {
+    this.#revision = state.incident.revision;
+    this.#enter("reject");
+    if (!REASONS.includes(reason)) this.element.querySelector("input[name=reason]").value = reason;
+    put(this.#notice, t("decide.changed"));
+    this.#notice.hidden = false;
   }
 
   #says() {
@@ -156,9 +186,11 @@ export class Decide {
   async #send(action, reason) {
     if (this.#busy) return;
     const { id } = state.incident;
+    const typed = action === "reject" ? reason : null;
     this.#busy = true;
     this.#message = null;
     this.#enter("idle");
+    let again = false;
     try {
       const view = await api.decide(id, { action, revision: this.#revision, ...(reason ? { reason } : {}) });
       this.#message = { tone: "good", text: t(`done.${action}`) };
@@ -166,10 +198,12 @@ export class Decide {
       this.onDecided(view);
     } catch (problem) {
       this.#message = { tone: "bad", text: known(problem) };
+      again = problem.code === "stale_revision" && typed && state.incident?.id === id;
     } finally {
       this.#busy = false;
       this.#enter("idle");
     }
+    if (again) this.#offerAgain(typed);
   }
 }
 

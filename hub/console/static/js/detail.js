@@ -2,8 +2,9 @@
 
 import { arrivalTable, travelTimes } from "./arrivals.js";
 import { Decide } from "./decide.js";
-import { h, put, unseen } from "./dom.js";
+import { h, putAgain, unseen } from "./dom.js";
 import { clock, coordinates, day, factor, metres, now, number, offset, onset, probability, span, today, whole } from "./format.js";
+import { unhurried } from "./hold.js";
 import { sign, stateIcon } from "./icons.js";
 import { nearest } from "./place.js";
 import { state } from "./state.js";
@@ -35,9 +36,13 @@ export class Detail {
     this.#seen = version;
     this.decide.draw();
     if (!incident) return;
-    const top = same ? this.body.scrollTop : 0;
+    if (!same || anew) this.#body(incident, 0);
+    else unhurried(this.body, () => state.incident?.id === incident.id && this.#body(state.incident, this.body.scrollTop));
+  }
+
+  #body(incident, top) {
     this.body.setAttribute("aria-label", t("detail.label", { event: incident.event_name }));
-    put(this.body, this.#head(incident), this.#facts(incident), this.#why(incident), this.#arrivals(incident), this.#history(incident), this.#deliveries(incident));
+    putAgain(this.body, this.#head(incident), this.#facts(incident), this.#why(incident), this.#arrivals(incident), this.#history(incident), this.#deliveries(incident));
     this.body.scrollTop = top;
   }
 
@@ -53,7 +58,7 @@ export class Detail {
         h("div", {},
           h("h2", {}, incident.event_name, incident.rounds > 0 && h("span", { class: "rounds" }, ` ${t("rounds", { count: incident.rounds })}`)),
           h("p", { class: `badge is-${incident.state}` }, stateIcon(incident.state), t(`state.${incident.state}`))),
-        h("button", { type: "button", class: "square detail-close", onclick: this.onClose, "aria-label": t("detail.close"), title: t("detail.close") }, sign("close"))),
+        h("button", { type: "button", class: "square detail-close", "data-key": "close", onclick: this.onClose, "aria-label": t("detail.close"), title: t("detail.close") }, sign("close"))),
       incident.summary && h("p", { class: "summary" }, incident.summary),
     ];
   }
@@ -107,7 +112,7 @@ export class Detail {
   #arrivals(incident) {
     const first = nearest(incident.arrivals);
     if (!first.length) return null;
-    const link = (id) => h("button", { type: "button", class: "link", onclick: () => this.onSensor(id) }, id);
+    const link = (id) => h("button", { type: "button", class: "link", "data-key": `sensor-${id}`, onclick: () => this.onSensor(id) }, id);
     const shown = first.slice(0, MOST_ROWS);
     return h("section", {}, h("h3", {}, t("arrivals.title")), h("p", { class: "dim" }, t("arrivals.words", { count: first.length })),
       travelTimes(first), arrivalTable(shown, link),

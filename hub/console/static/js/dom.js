@@ -41,6 +41,19 @@ export function put(element, ...children) {
   return fill(element, {}, children);
 }
 
+/** Replace what `element` holds, and leave the keyboard where it was: on the child of the same `data-key`. */
+export function putAgain(element, ...children) {
+  const { activeElement } = document;
+  const key = activeElement && element.contains(activeElement) ? activeElement.dataset.key : undefined;
+  put(element, ...children);
+  if (key) element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+}
+
+/** Write `text` into `element` only where it says something else: what stands is never replaced under a finger. */
+export function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** True where the person asked for less movement. */
 export function calm() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -19,6 +19,7 @@ export class History {
   #phase = "idle"; // idle, loading, ready, failed
   #turn = 0;
   #events = new Map();
+  #said = "";
 
   constructor({ onPick }) {
     this.onPick = onPick;
@@ -89,7 +90,9 @@ export class History {
     this.list.set(incidents.map((incident, index) => ({
       key: incident.id, height: ROW_PX, version: rowVersion(incident), incident, position: index + 1, total: incidents.length,
     })));
-    put(this.says, this.#words(incidents.length));
+    const said = [this.#phase, incidents.length, Boolean(this.#next), this.error, document.documentElement.lang].join();
+    if (said !== this.#said) put(this.says, this.#words(incidents.length));
+    this.#said = said;
     this.says.classList.toggle("is-count", incidents.length > 0);
   }
 

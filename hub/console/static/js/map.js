@@ -2,6 +2,7 @@
 
 import { ground } from "./basemap.js";
 import { calm, h } from "./dom.js";
+import { unhurried } from "./hold.js";
 import { Markers } from "./markers.js";
 import { drawPlace, extent } from "./place.js";
 import { state } from "./state.js";
@@ -42,8 +43,8 @@ export class CityMap {
     this.layers = { views: this.#markers.viewLayer, arrivals: this.#arrivals, decided: this.#markers.decidedLayer };
     for (const [name, layer] of Object.entries(this.layers)) this.#show(layer, remembered(name));
     this.words();
-    state.addEventListener("sensors", () => this.#sensors());
-    state.addEventListener("incidents", () => this.#incidents());
+    state.addEventListener("sensors", () => unhurried(this.element, () => this.#sensors(), "map sensors"));
+    state.addEventListener("incidents", () => unhurried(this.element, () => this.#incidents(), "map incidents"));
     state.addEventListener("selection", () => {
       this.#incidents();
       this.#look();

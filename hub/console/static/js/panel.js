@@ -1,6 +1,6 @@
 // The panel beside the map: queue, history and sensors as tabs.
 
-import { h } from "./dom.js";
+import { h, say } from "./dom.js";
 import { number } from "./format.js";
 import { state } from "./state.js";
 import { t } from "./words.js";
@@ -15,6 +15,10 @@ export class Panel {
     this.tabs = Object.fromEntries(NAMES.map((name) => [name, h("button", {
       type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `body-${name}`, onclick: () => this.show(name),
     })]));
+    this.names = Object.fromEntries(NAMES.map((name) => [name, h("span", {})]));
+    this.waiting = h("span", { class: "count", hidden: true });
+    for (const name of NAMES) this.tabs[name].append(this.names[name]);
+    this.tabs.queue.append(this.waiting);
     this.list = h("div", { class: "tabs", role: "tablist" }, Object.values(this.tabs));
     this.list.addEventListener("keydown", (event) => this.#key(event));
     for (const name of NAMES) {
@@ -50,8 +54,9 @@ export class Panel {
 
   #count() {
     const waiting = state.queue().length;
-    for (const name of NAMES) this.tabs[name].replaceChildren(t(`tab.${name}`));
-    if (waiting) this.tabs.queue.append(h("span", { class: "count" }, number(waiting, 0)));
+    for (const name of NAMES) say(this.names[name], t(`tab.${name}`));
+    say(this.waiting, waiting ? number(waiting, 0) : "");
+    this.waiting.hidden = !waiting;
   }
 
   #choose() {

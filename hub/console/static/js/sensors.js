@@ -1,6 +1,6 @@
 // The sensors as a list: those that need someone first.
 
-import { h, put } from "./dom.js";
+import { h, say } from "./dom.js";
 import { now, number, span, whole } from "./format.js";
 import { sensorIcon } from "./icons.js";
 import { state } from "./state.js";
@@ -33,9 +33,10 @@ export class Sensors {
 
   /** `link`: with the way to the technician's page, where that is another one. */
   constructor({ onPick, link = false }) {
-    this.link = link;
     this.list = new VirtualList({ name: "sensors", draw: (row) => this.#draw(row.sensor), chosen: () => this.#chosen, onPick });
-    this.says = h("p", { class: "empty" });
+    this.count = h("span");
+    this.way = link && h("a", { class: "link", href: "/technician" });
+    this.says = h("p", { class: "empty" }, this.count, this.way && [" ", this.way]);
     this.element = h("div", { class: "tab-body sensors" }, this.says, this.list.element);
     this.onPick = onPick;
     state.addEventListener("sensors", () => !this.element.hidden && this.draw());
@@ -62,9 +63,9 @@ export class Sensors {
     this.list.label(t("sensors.label"));
     this.list.element.hidden = !sensors.length;
     const well = sensors.filter((sensor) => sensor.state === "ok").length;
-    put(this.says, sensors.length ? t("sensors.count", { well: number(well, 0), all: number(sensors.length, 0) })
+    say(this.count, sensors.length ? t("sensors.count", { well: number(well, 0), all: number(sensors.length, 0) })
       : state.loaded ? t("sensors.empty") : t("loading"));
-    if (this.link) this.says.append(" ", h("a", { class: "link", href: "/technician" }, t("sensors.technician")));
+    if (this.way) say(this.way, t("sensors.technician"));
     this.says.classList.toggle("is-count", sensors.length > 0);
     const minute = Math.floor(now() / 10e6);
     this.list.set(sensors.map((sensor, index) => ({

@@ -5,6 +5,7 @@ import { Box, figure, herePosition, mayChange } from "./box.js";
 import { h, put } from "./dom.js";
 import { setClock } from "./format.js";
 import { Header } from "./header.js";
+import { unhurried } from "./hold.js";
 import { Sensors } from "./sensors.js";
 import { signInForm } from "./session.js";
 import { state } from "./state.js";
@@ -55,7 +56,7 @@ function build() {
   const box = new Box({ onBack: () => show("list"), onChanged: (sensor) => state.takeSensor(sensor) });
   const add = h("div", { class: "add" });
   const main = h("main", { class: "technician", id: "main" });
-  state.addEventListener("sensors", () => shown === "box" && box.draw());
+  state.addEventListener("sensors", () => shown === "box" && unhurried(box.head, () => shown === "box" && box.draw()));
   return { header, sensors, box, add, main };
 }
 

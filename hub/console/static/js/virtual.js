@@ -1,6 +1,7 @@
 // A list of which only the rows in sight exist: 10,000 incidents cost as much as 20.
 
 import { h } from "./dom.js";
+import { unhurried } from "./hold.js";
 
 const BEYOND_PX = 240;
 
@@ -31,7 +32,12 @@ export class VirtualList {
     this.spacer.setAttribute("aria-label", text);
   }
 
+  /** Show `rows`; while one of them is pressed the list stands still, so that the finger meets what it aimed at. */
   set(rows) {
+    unhurried(this.element, () => this.#set(rows));
+  }
+
+  #set(rows) {
     this.#rows = rows;
     this.#tops = [0];
     for (const row of rows) this.#tops.push(this.#tops.at(-1) + row.height);
