@@ -28,6 +28,7 @@ from hub.api import (
     metrics,
     openapi,
     register,
+    roster,
     sensors,
     status,
     suspensions,
@@ -116,6 +117,7 @@ def build_application(config: HubConfig) -> web.Application:
         suspensions.add_routes,
         register.add_routes,
         desks.add_routes,
+        roster.add_routes,
         metrics.add_routes,
         openapi.add_routes,
     ):

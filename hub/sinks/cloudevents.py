@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from hub.incident import Incident
-from hub.store.records import MessageKind, Notice
+from hub.store.records import Call, MessageKind, Notice
 
 CLOUDEVENTS_TYPE: Final = "application/cloudevents+json"
 PLAIN_TYPE: Final = "application/json"
@@ -18,6 +18,7 @@ EVENT_TYPES: Final[dict[MessageKind, str]] = {
     "update": "org.tocsin.incident.updated",
     "cancel": "org.tocsin.incident.cancelled",
     "test": "org.tocsin.test",
+    "escalation": "org.tocsin.incident.waiting",
 }
 
 
@@ -27,8 +28,11 @@ def rfc3339(time_us: int) -> str:
 
 
 def facts(notice: Notice) -> dict[str, Any]:
-    """What dispatch has to know; no person and no detection is in it."""
+    """What dispatch has to know; no person and no detection is in it. Of a call, that an incident waits, and for
+    whom."""
     said: dict[str, Any] = {"kind": notice.kind, "sent": rfc3339(notice.sent_us)}
+    if notice.call is not None and notice.incident is not None:
+        return said | _call_facts(notice.incident, notice.call)
     if notice.incident is not None:
         said |= _incident_facts(notice.incident)
         said["confirmed"] = rfc3339(notice.confirmed_us)
@@ -53,6 +57,20 @@ def _incident_facts(incident: Incident) -> dict[str, Any]:
         "exercise": incident.exercise,
         "settled": incident.settled,
         "late": incident.late,
+    }
+
+
+def _call_facts(incident: Incident, call: Call) -> dict[str, Any]:
+    """Enough to come and look: nothing unconfirmed is told of the place or of what the hub believes."""
+    return {
+        "incident": str(incident.id),
+        "event": incident.event,
+        "onset": rfc3339(incident.onset_us),
+        "exercise": incident.exercise,
+        "waiting_since": rfc3339(call.since_us),
+        "call": call.number,
+        "calls": call.most,
+        "on_duty": [{"person": one.person, "level": one.level, "until": rfc3339(one.until_us)} for one in call.on_duty],
     }
 
 

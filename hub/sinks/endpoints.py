@@ -42,6 +42,9 @@ class Endpoint(Struct, frozen=True, forbid_unknown_fields=True):
     old_secrets: tuple[str, ...] = ()
     signing_key: str = ""
     signing_key_file: Path | None = None
+    purpose: Literal["dispatch", "escalation"] = "dispatch"
+    """`dispatch` gets what people confirmed. `escalation` calls those on duty in the control room to an incident that
+    nobody looks at: it says that one waits, not where nor how sure the hub is, and never gets a dispatch."""
     format: Literal["cloudevents", "cap", "plain"] = "cloudevents"
     events: tuple[str, ...] = ()
     """Classes that go there; empty means all."""
@@ -61,6 +64,13 @@ class Endpoint(Struct, frozen=True, forbid_unknown_fields=True):
 
     def wants(self, incident: Incident) -> bool:
         """True where a confirmed `incident` goes to this endpoint."""
+        return self.purpose == "dispatch" and self._concerns(incident)
+
+    def calls(self, incident: Incident) -> bool:
+        """True where an `incident` that nobody looks at is called out to this endpoint."""
+        return self.purpose == "escalation" and self._concerns(incident)
+
+    def _concerns(self, incident: Incident) -> bool:
         return (
             incident.exercise == self.exercise
             and (not self.events or incident.event in self.events)

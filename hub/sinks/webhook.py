@@ -147,6 +147,8 @@ def prepare(endpoint: Endpoint) -> tuple[Signer, ssl.SSLContext | None]:
         raise EndpointRefused(
             f"webhook {endpoint.name}: use https, or name {url.host} in `allow_private` if it is your own"
         )
+    if endpoint.purpose == "escalation" and endpoint.format == "cap":
+        raise EndpointRefused(f"webhook {endpoint.name}: CAP warns the public; a call to those on duty is no warning")
     return Signer.of(endpoint), _tls_context(endpoint) if url.scheme == "https" else None
 
 

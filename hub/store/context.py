@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -15,7 +16,10 @@ from hub.store.keeping import keep
 
 async def keeping_context(app: web.Application) -> AsyncIterator[None]:
     """Call out again, let expire, purge, as the configuration says."""
-    task = asyncio.create_task(keep(app[STORE], app[CONFIG].keeping, lambda: time.time_ns() // 1_000), name="keeping")
+    config = app[CONFIG]
+    zone = ZoneInfo(config.time_zone)
+    work = keep(app[STORE], config.keeping, lambda: time.time_ns() // 1_000, zone)
+    task = asyncio.create_task(work, name="keeping")
     yield
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hub.incident import TRANSITIONS, Incident, State, needs_second_look
 from hub.sinks.endpoints import Endpoint
 from hub.store.changes import record_changes
-from hub.store.messages import follow, message_id, put
+from hub.store.messages import follow, hush, message_id, put
 from hub.store.records import (
     STATE_OF,
     Decision,
@@ -24,7 +24,7 @@ from hub.store.records import (
     UnknownIncident,
 )
 from hub.store.substance import differs
-from hub.store.tables import DECISION, INCIDENT, INCIDENT_REVISION
+from hub.store.tables import DECISION, INCIDENT, INCIDENT_REVISION, OUTBOX
 
 incident_decoder: Final = msgspec.json.Decoder(Incident)
 
@@ -92,6 +92,7 @@ async def decide_in(
         update(INCIDENT).where(INCIDENT.c.id == incident_id).values(state=after, changed_us=decision.at_us, **settled)
     )
     await record_changes(connection, [("decision", incident_id, sequence)], decision.at_us)
+    await hush(connection, OUTBOX.c.incident == incident_id)
     if after == "confirmed":
         await _open_dispatch(connection, incident, decision, endpoints)
     elif after == "closed" and before == "confirmed":

@@ -1,4 +1,7 @@
-"""Messages that follow a dispatch: updates and cancels, to those who got it; they open nothing by themselves."""
+"""Messages that follow a dispatch (updates and cancels, to those who got it), and calls to those on duty.
+
+None of them opens a dispatch.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from typing import Final, Literal
 from uuid import UUID, uuid5
 
 import msgspec
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import ColumnElement, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.incident import Incident
-from hub.store.records import MessageKind, Notice, Reference
+from hub.store.records import Call, MessageKind, Notice, Reference
 from hub.store.substance import differs
 from hub.store.tables import OUTBOX
 
@@ -66,11 +69,31 @@ async def follow(
         await put(connection, endpoint, _follower(incident, kind, standing, endpoint, at_us, reason), at_us)
 
 
+async def call(connection: AsyncConnection, endpoint: str, incident: Incident, call: Call, at_us: int) -> None:
+    """Call those on duty to `incident`; an earlier call that has not got through is not sent any more."""
+    await hush(connection, OUTBOX.c.incident == incident.id, OUTBOX.c.endpoint == endpoint)
+    notice = Notice(
+        kind="escalation",
+        message_id=message_id(incident.id, endpoint, "escalation", call.number),
+        incident=incident,
+        confirmed_us=0,
+        sent_us=at_us,
+        call=call,
+    )
+    await put(connection, endpoint, notice, at_us)
+
+
+async def hush(connection: AsyncConnection, *which: ColumnElement[bool]) -> None:
+    """Calls of these incidents that wait are not sent any more: somebody came, or their time is over."""
+    waiting = (OUTBOX.c.kind == "escalation", OUTBOX.c.state.in_(("pending", "dead")))
+    await connection.execute(update(OUTBOX).where(*waiting, *which).values(state="superseded"))
+
+
 async def _said(connection: AsyncConnection, incident: UUID) -> dict[str, list[Notice]]:
     """What each endpoint was told of the incident, or will be, in order."""
     query = (
         select(OUTBOX.c.endpoint, OUTBOX.c.body)
-        .where(OUTBOX.c.incident == incident, OUTBOX.c.state != "superseded")
+        .where(OUTBOX.c.incident == incident, OUTBOX.c.state != "superseded", OUTBOX.c.kind != "escalation")
         .order_by(OUTBOX.c.sequence)
     )
     said: dict[str, list[Notice]] = {}

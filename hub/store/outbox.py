@@ -71,10 +71,15 @@ class Outbox:
     ) -> None:
         """Log one attempt and say what becomes of the message; `disable` also closes the endpoint (410 Gone)."""
 
+        which = OUTBOX.c.sequence == row.sequence
+        if state in ("pending", "dead"):
+            # What was superseded while it was on its way is not sent again because this attempt failed.
+            which &= OUTBOX.c.state == "pending"
+
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(
                 update(OUTBOX)
-                .where(OUTBOX.c.sequence == row.sequence)
+                .where(which)
                 .values(state=state, due_us=due_us, claimed_by=None, claimed_until_us=None, error=delivery.error)
             )
             sequence = (

@@ -22,7 +22,7 @@ STATE_OF: Final[dict[Action, State]] = {
 
 OutcomeWord = Literal["real", "not_real", "unknown"]
 ChangeKind = Literal["incident", "decision", "delivery", "outcome", "expired", "escalated"]
-MessageKind = Literal["dispatch", "update", "cancel", "test"]
+MessageKind = Literal["dispatch", "update", "cancel", "test", "escalation"]
 OutboxState = Literal["pending", "delivered", "dead", "superseded"]
 
 
@@ -104,10 +104,28 @@ class Reference(Struct, frozen=True, forbid_unknown_fields=True):
     sent_us: int
 
 
+class Called(Struct, frozen=True, forbid_unknown_fields=True):
+    """One person on duty whom an escalation calls, until when the duty lasts."""
+
+    person: str
+    level: int
+    until_us: int
+
+
+class Call(Struct, frozen=True, forbid_unknown_fields=True):
+    """The `number`-th call of `most` to an incident that waits since `since_us`; `on_duty` may be empty."""
+
+    number: int
+    most: int
+    since_us: int
+    on_duty: tuple[Called, ...] = ()
+
+
 class Notice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one message says, whatever its format. It is kept as it was when it was made, so that a retry is the same.
 
-    It names no person: dispatch needs to know that a human confirmed, not who; the hub's records have the name.
+    It names no person but those on duty whom an escalation calls: dispatch needs to know that a human confirmed, not
+    who; the hub's records have the name.
     """
 
     kind: MessageKind
@@ -118,6 +136,8 @@ class Notice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sent_us: int
     reason: str = ""
     references: tuple[Reference, ...] = ()
+    call: Call | None = None
+    """Of an escalation only."""
 
 
 class OutboxRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,10 +1,26 @@
-"""The tables of incidents and of what goes out. Times are microseconds since the epoch, bodies the JSON of structs."""
+"""The tables of incidents, of what goes out, and of who is on duty.
+
+Times are microseconds since the epoch, bodies the JSON of structs.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Uuid,
+)
 from sqlalchemy.sql import text
 
 from hub.store.metadata import METADATA
@@ -139,4 +155,30 @@ PURGE: Final = Table(
     Column("before_us", BigInteger, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("at_us", BigInteger, nullable=False),
+)
+
+DUTY_SHIFT: Final = Table(
+    "duty_shift",
+    METADATA,
+    Column("number", _Sequence, primary_key=True, autoincrement=True),
+    Column("person", String(80), nullable=False),
+    Column("level", Integer, nullable=False),
+    # ISO weekdays as digits: "12345" is Monday to Friday.
+    Column("weekdays", String(7), nullable=False),
+    # Minutes of the local day: the clock on the wall counts, also in the nights in which it is changed.
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("since", Date, nullable=False),
+    Column("until", Date),
+)
+
+DUTY_EXCEPTION: Final = Table(
+    "duty_exception",
+    METADATA,
+    Column("number", _Sequence, primary_key=True, autoincrement=True),
+    Column("person", String(80), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("starts_us", BigInteger, nullable=False),
+    Column("ends_us", BigInteger, nullable=False),
+    Column("on", Boolean, nullable=False),
 )

@@ -25,6 +25,7 @@ ENDPOINTS: Final = (
     Endpoint(name="police", url="https://police.example"),
     Endpoint(name="drill", url="https://drill.example", exercise=True),
     Endpoint(name="fire", url="https://fire.example", events=("fire",)),
+    Endpoint(name="pager", url="https://pager.example", purpose="escalation"),
 )
 
 
@@ -106,7 +107,10 @@ class Dispatch(RuleBasedStateMachine):
             async with reading(self.engine) as connection:
                 return list(await connection.execute(select(OUTBOX)))
 
-        found = self.run(rows())
+        every = self.run(rows())
+        found = [row for row in every if row.kind != "escalation"]
+        assert {row.endpoint for row in every if row.kind == "escalation"} <= {"pager"}
+        assert "pager" not in {row.endpoint for row in found}, "who is called is never dispatched"
         assert {row.incident for row in found} <= self.confirmed
         dispatches = [(row.incident, row.endpoint) for row in found if row.kind == "dispatch"]
         assert len(dispatches) == len(set(dispatches)), "nobody is dispatched twice to one incident"
