@@ -18,6 +18,8 @@ from hub.problem import Problem
 
 COOKIE: Final = "tocsin_session"
 PERSON: Final[web.RequestKey[Person | None]] = web.RequestKey("person")
+PROGRAM: Final[web.RequestKey[str]] = web.RequestKey("program")
+"""The name of the token that a program showed; absent where no token opened the request."""
 DEMO_OPERATOR: Final = Person("Demo operator", "supervisor")
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -61,6 +63,7 @@ async def _program(request: web.Request, rule: object) -> bool:
     opened = {"read": (READERS, OPERATIONS), "metrics": (OPERATIONS,)}.get(token.scope, ())
     if request.method not in _SAFE or rule not in opened:
         raise Problem(403, "token_scope", f"A token of the scope {token.scope} does not open this; a person may.")
+    request[PROGRAM] = token.name
     return True
 
 

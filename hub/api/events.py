@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import web
 
 from hub.api.language import language_of
+from hub.api.reading import tell_read
 from hub.api.sensors import sensor_views
 from hub.api.status import status_view
 from hub.api.views import incident_view
@@ -87,6 +88,7 @@ async def events(request: web.Request) -> web.StreamResponse:
             raise ValueError
     except ValueError:
         raise Problem(400, "query_invalid", "`Last-Event-ID` is a whole number that this stream gave.") from None
+    await tell_read(request, "incidents: live", view=True)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     response.headers["X-Accel-Buffering"] = "no"
     await response.prepare(request)

@@ -11,12 +11,12 @@ from msgspec import Meta, Struct, json
 
 from hub.access.guard import now_us, signed_in
 from hub.access.routes import json_response, read_json
-from hub.api import geojson
+from hub.api import geojson, reading
 from hub.api.language import language_of
+from hub.api.reading import tell_read
 from hub.api.views import incident_view
 from hub.incident import State
-from hub.keys import AUDIT, GATE, RUNNER, STORE
-from hub.policy.audit import Record
+from hub.keys import GATE, RUNNER, STORE
 from hub.problem import Problem
 from hub.store import Decision, SecondPersonNeeded, StaleRevision, StoredIncident, TransitionRefused
 from hub.words import say
@@ -27,11 +27,6 @@ WHOLE: Final = re.compile(r"-?[0-9]{1,17}")
 """Up to the year 5138 in microseconds, and well within what a database takes."""
 REASON_NEEDED: Final = frozenset({"reject"})
 """Rejecting names why, in a word or two: it is what precision per class and sensor is learnt from."""
-
-
-OPERATIONAL: Final = frozenset({"operator", "supervisor"})
-"""Roles whose work the incidents are; every other reader of one in detail gives a reason."""
-READ_REASONS: Final = ("audit", "complaint", "data_subject_request", "incident_review", "maintenance", "judicial")
 
 
 class DecisionBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +78,11 @@ async def _page(request: web.Request) -> list[StoredIncident]:
 
 
 async def list_incidents(request: web.Request) -> web.Response:
-    """`GET /api/v1/incidents`: newest first; `next` is the `before` of the next page."""
+    """`GET /api/v1/incidents`: newest first; `next` is the `before` of the next page.
+
+    Who does not work with incidents gives a `reason`, here and in the three addresses beside it.
+    """
+    await tell_read(request, "incidents: list", view=True)
     found = await _page(request)
     language, sites = language_of(request), request.app[RUNNER].sites
     following = found[-1].incident.onset_us if len(found) == _limit(request) else None
@@ -92,6 +91,7 @@ async def list_incidents(request: web.Request) -> web.Response:
 
 async def incidents_geojson(request: web.Request) -> web.Response:
     """`GET /api/v1/incidents.geojson`: a point and the polygon of its ellipse, for any map."""
+    await tell_read(request, "incidents: map", view=True)
     language, sites = language_of(request), request.app[RUNNER].sites
     features = []
     for stored in await _page(request):
@@ -110,22 +110,8 @@ async def one_incident(request: web.Request) -> web.Response:
     stored = await request.app[STORE].incident(_identifier(request))
     if stored is None:
         raise Problem(404, "incident_unknown", "There is no incident of this id.")
-    await _tell_read(request)
+    await tell_read(request, f"incident {request.match_info['id']}")
     return json_response(incident_view(stored, request.app[RUNNER].sites, language_of(request)))
-
-
-async def _tell_read(request: web.Request) -> None:
-    """Who does not work with incidents says why he reads one, and the audit log keeps it (rule G-06)."""
-    person = signed_in(request)
-    if person.role in OPERATIONAL:
-        return
-    reason = request.query.get("reason", "")
-    if reason not in READ_REASONS:
-        said = say("policy_read_without_reason", {"reasons": ", ".join(READ_REASONS)}, language_of(request))
-        raise Problem(400, "LEGAL_READ_WITHOUT_REASON", said, reasons=list(READ_REASONS))
-    audit = request.app[AUDIT]
-    subject = f"incident {request.match_info['id']}"
-    await audit.append(Record(now_us(), "read", audit.pseudonym(person.name), subject, reason, {"role": person.role}))
 
 
 async def decide(request: web.Request) -> web.Response:
@@ -154,6 +140,7 @@ async def decide(request: web.Request) -> web.Response:
 
 def add_routes(app: web.Application) -> None:
     """Put the addresses of this module on the application."""
+    reading.add(app)
     app.router.add_get("/api/v1/incidents", list_incidents)
     app.router.add_get("/api/v1/incidents.geojson", incidents_geojson)
     app.router.add_get("/api/v1/incidents/{id}", one_incident)

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from hub.access.routes import json_response
 from hub.access.rules import OPERATIONS, ORIGIN, PUBLIC, SENSOR, SIGNED, rule_of
+from hub.api.reading import REASONS
 from hub.api.status import VERSION
 from hub.ingest.enrolment import Enrolled, Enrolment, Rotation
 from hub.ingest.lease import Lease
@@ -51,6 +52,8 @@ ANSWERS: Final[dict[tuple[str, str], type[Struct]]] = {
 _WHOLE: Final[dict[str, Any]] = {"type": "integer"}
 _TEXT: Final[dict[str, Any]] = {"type": "string"}
 _LANGUAGE: Final[dict[str, Any]] = {"lang": {"type": "string", "enum": ["fr", "en"]}}
+_REASON: Final[dict[str, Any]] = {"reason": {"type": "string", "enum": list(REASONS)}}
+"""Why somebody reads who does not work with incidents."""
 _PAGE: Final[dict[str, Any]] = {
     "state": _TEXT,
     "event": _TEXT,
@@ -59,13 +62,14 @@ _PAGE: Final[dict[str, Any]] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 500},
 }
 QUERIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
-    ("GET", "/api/v1/incidents"): {**_PAGE, **_LANGUAGE},
-    ("GET", "/api/v1/incidents.geojson"): {**_PAGE, **_LANGUAGE},
-    ("GET", "/api/v1/incidents/{id}"): _LANGUAGE,
+    ("GET", "/api/v1/incidents"): {**_PAGE, **_REASON, **_LANGUAGE},
+    ("GET", "/api/v1/incidents.geojson"): {**_PAGE, **_REASON, **_LANGUAGE},
+    ("GET", "/api/v1/incidents/{id}"): {**_REASON, **_LANGUAGE},
     ("GET", "/api/v1/status"): _LANGUAGE,
-    ("GET", "/api/v1/events"): {"after": _WHOLE, **_LANGUAGE},
+    ("GET", "/api/v1/events"): {"after": _WHOLE, **_REASON, **_LANGUAGE},
     ("GET", "/api/v1/outbox"): {"state": _TEXT, "limit": _WHOLE},
     ("GET", "/api/v1/deliveries"): {"message_id": _TEXT, "limit": _WHOLE},
+    ("GET", "/api/v1/roster"): {"from": _TEXT, "days": {"type": "integer", "minimum": 1, "maximum": 35}},
     ("GET", "/api/v1/quality"): {"days": {"type": "integer", "minimum": 1, "maximum": 3_660}},
     ("GET", "/api/v1/lease"): {"wait": {"type": "integer", "minimum": 0, "maximum": 20}, "known": _TEXT},
 }
@@ -149,6 +153,15 @@ def _operation(
     return operation
 
 
+_SAYS: Final[dict[str, tuple[str, str]]] = {
+    "test": ("A test", "Sent by hand to try a receiver; it says nothing of any incident."),
+    "escalation": (
+        "An incident waits and nobody looks",
+        "Calls those on duty; goes to endpoints of the purpose `escalation` alone and says nothing of the place.",
+    ),
+}
+
+
 def _webhook(kind: str, event: str) -> dict[str, Any]:
     headers = [
         {"name": name, "in": "header", "required": True, "schema": {"type": "string"}, "description": says}
@@ -179,10 +192,10 @@ def _webhook(kind: str, event: str) -> dict[str, Any]:
     }
     return {
         "post": {
-            "summary": f"{event}, after a person confirmed",
-            "description": "Signed by Standard Webhooks 1.0; the format is the endpoint's own."
-            if kind != "test"
-            else "Sent by hand to try a receiver; it says nothing of any incident.",
+            "summary": _SAYS.get(kind, (f"{event}, after a person confirmed", ""))[0],
+            "description": _SAYS.get(kind, ("", "Signed by Standard Webhooks 1.0; the format is the endpoint's own."))[
+                1
+            ],
             "parameters": headers,
             "requestBody": {"required": True, "content": content},
             "responses": {

@@ -80,7 +80,8 @@ async def test_a_programs_token_reads_and_nothing_else(hub: Any) -> None:
     client = await hub.session(None)
     decide = "/api/v1/incidents/00000000-0000-0000-0000-000000000001/decisions"
     for headers, method, path, status in (
-        (read, "GET", "/api/v1/incidents", 200),
+        (read, "GET", "/api/v1/incidents?reason=audit", 200),
+        (read, "GET", "/api/v1/incidents", 400),
         (read, "GET", "/metrics", 200),
         (read, "GET", "/api/v1/people", 403),
         (read, "POST", decide, 403),

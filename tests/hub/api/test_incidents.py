@@ -41,7 +41,7 @@ async def test_an_incident_reads_like_an_explanation_in_both_languages(hub: Any,
 
 async def test_the_list_pages_from_the_newest_and_filters(hub: Any, gunshot: GunshotMaker) -> None:
     await _save(hub, *(gunshot(number) for number in range(1, 6)))
-    client = await hub.session("auditor")
+    client = await hub.session("supervisor")
     async with client.get("/api/v1/incidents?limit=2") as answer:
         page = await answer.json()
     async with client.get(f"/api/v1/incidents?limit=10&before={page['next']}") as answer:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
+from hub.access.tokens import new_token
 from hub.incident import Incident
-from hub.keys import AUDIT, GATE, STORE
+from hub.keys import AUDIT, ENGINE, GATE, STORE
 from hub.policy.basis import Operator
 from hub.policy.gate import Gate
 
@@ -63,6 +65,34 @@ async def test_who_does_not_work_with_incidents_says_why_he_reads_one(
     assert len(kept) == 1
     assert b"complaint" in kept[0]
     assert role.encode() + b" " not in kept[0], "the log names people by pseudonym"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/incidents", "/api/v1/incidents.geojson", "/api/v1/events"])
+async def test_no_view_is_a_way_around_the_reason_and_an_open_page_is_one_consultation(hub: Any, path: str) -> None:
+    for role in ("auditor", "technician", "administrator"):
+        client = await hub.session(role)
+        async with client.get(path) as answer:
+            assert answer.status == 400
+            assert (await answer.json(content_type=None))["code"] == "LEGAL_READ_WITHOUT_REASON"
+        for _ in range(3):
+            async with client.get(f"{path}?reason=audit") as answer:
+                assert answer.status == 200
+    records = [msgspec.json.decode(leaf.record or b"") for leaf in await hub.app[AUDIT].leaves() if leaf.kind == "read"]
+    assert [one["values"]["role"] for one in records] == ["auditor", "technician", "administrator"]
+
+
+async def test_a_program_states_its_reason_too_and_is_named(hub: Any) -> None:
+    token = await new_token(hub.app[ENGINE], "city platform", "read", 30, time.time_ns() // 1_000)
+    client = await hub.session(None)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with client.get("/api/v1/incidents", headers=headers) as answer:
+        assert answer.status == 400
+    async with client.get("/api/v1/incidents?reason=incident_review", headers=headers) as answer:
+        assert answer.status == 200
+    (record,) = [
+        msgspec.json.decode(leaf.record or b"") for leaf in await hub.app[AUDIT].leaves() if leaf.kind == "read"
+    ]
+    assert (record["actor"], record["reason"]) == ("program city platform", "incident_review")
 
 
 async def test_an_operator_reads_what_he_works_with_without_a_word(hub: Any, gunshot: Callable[..., Incident]) -> None:

@@ -1,13 +1,23 @@
 // Questions to the hub's API. An answer that is a problem document becomes a Problem with its stable code.
 
+import { givenReason, reasonFor } from "./why.js";
 import { speaking } from "./words.js";
 
 export class Problem extends Error {
-  /** `status` is 0 where the hub could not be reached at all; `code` is stable, `detail` is a sentence for people. */
-  constructor(status, code, detail) {
+  /**
+   * `status` is 0 where the hub could not be reached at all; `code` is stable, `detail` is a sentence for people;
+   * `reasons` are those to choose from where the hub wants to know why one reads.
+   */
+  constructor(status, code, detail, reasons = []) {
     super(detail);
     this.status = status;
     this.code = code;
+    this.reasons = reasons;
+  }
+
+  /** The problem that a hub's answer tells. */
+  static of(status, value) {
+    return new Problem(status, value?.code ?? "unknown", value?.detail ?? value?.title ?? "", value?.reasons ?? []);
   }
 }
 
@@ -33,7 +43,7 @@ async function ask(method, path, body) {
   } catch {
     throw new Problem(answer.status, "not_json", "");
   }
-  if (!answer.ok) throw new Problem(answer.status, value?.code ?? "unknown", value?.detail ?? value?.title ?? "");
+  if (!answer.ok) throw Problem.of(answer.status, value);
   return value;
 }
 
@@ -42,12 +52,28 @@ function query(values) {
   return kept.length ? `?${new URLSearchParams(kept)}` : "";
 }
 
+/** Read what one says why for: asked once, and again only where the hub does not take the reason. */
+async function read(path, values = {}) {
+  const given = givenReason();
+  try {
+    return await ask("GET", path + query({ ...values, reason: given }));
+  } catch (problem) {
+    if (problem.code !== WITHOUT_REASON) throw problem;
+    const reason = await reasonFor(problem.reasons, given);
+    if (reason === null) throw problem;
+    return ask("GET", path + query({ ...values, reason }));
+  }
+}
+
+/** The hub's code where it wants to know why somebody reads. */
+export const WITHOUT_REASON = "LEGAL_READ_WITHOUT_REASON";
+
 export const api = {
   status: () => ask("GET", "/status"),
   sensors: () => ask("GET", "/sensors"),
   /** A page of incidents, newest first: `{incidents, next}`; `next` is the `before` of the page after it. */
-  incidents: (filters) => ask("GET", `/incidents${query(filters)}`),
-  incident: (id) => ask("GET", `/incidents/${encodeURIComponent(id)}`),
+  incidents: (filters) => read("/incidents", filters),
+  incident: (id) => read(`/incidents/${encodeURIComponent(id)}`),
   decide: (id, decision) => ask("POST", `/incidents/${encodeURIComponent(id)}/decisions`, decision),
   setup: (code, name, password) => ask("POST", "/setup", { code, name, password }),
   signIn: (name, password, code) => ask("POST", "/session", { name, password, code }),

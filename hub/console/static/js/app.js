@@ -17,6 +17,7 @@ import { Sensors } from "./sensors.js";
 import { signInForm } from "./session.js";
 import { state } from "./state.js";
 import { Stream } from "./stream.js";
+import { askAgain, forgetReason, givenReason, reasonName } from "./why.js";
 import { speak, speaking, t } from "./words.js";
 
 const root = document.getElementById("app");
@@ -51,6 +52,7 @@ async function begin() {
 
 function signIn(status) {
   stream?.stop();
+  forgetReason(); // it was another person's, or another time's
   const onLanguage = async (code) => {
     await speak(code, true);
     signIn(status);
@@ -62,7 +64,12 @@ function signIn(status) {
 function failed(problem) {
   view("failed", h("main", { class: "gate" }, h("div", { class: "sign-in", role: "alert" },
     h("h1", {}, t("error.title")), h("p", {}, problem.message || t("error.unreachable")),
-    h("button", { type: "button", class: "act act-primary", onclick: () => begin() }, t("again")))));
+    h("button", { type: "button", class: "act act-primary", onclick: again }, t("again")))));
+}
+
+function again() {
+  askAgain();
+  begin();
 }
 
 async function open() {
@@ -81,6 +88,7 @@ async function open() {
     else failed(problem);
     return;
   }
+  why();
   views.map.start();
 }
 
@@ -93,6 +101,8 @@ function build() {
   views.history = new History({ onPick: pick });
   views.sensors = new Sensors({ onPick: (id) => showSensor(id), link: true });
   views.panel = new Panel({ queue: views.queue, history: views.history, sensors: views.sensors });
+  views.why = h("p", { class: "why", hidden: true });
+  views.panel.element.append(views.why);
   views.map = new CityMap({ onSensor: showSensor, onIncident: pick });
   views.help = helpDialog();
   views.header = new Header({ onLanguage, onHelp: () => openHelp(views.help), onSignOut });
@@ -110,10 +120,23 @@ function build() {
 
 function words() {
   views.panel.words();
+  why();
   views.detail.words();
   views.header.draw();
   if (views.map.layers) views.map.words();
   title(state.status.site.name, state.queue().length);
+}
+
+/** Whoever gave a reason for reading sees which, and may give another. */
+function why() {
+  const given = givenReason();
+  views.why.hidden = given === null;
+  if (given === null) return;
+  const anew = () => {
+    forgetReason();
+    location.reload();
+  };
+  put(views.why, t("why.given", { reason: reasonName(given) }), " ", h("button", { type: "button", class: "link", onclick: anew }, t("why.other")));
 }
 
 async function onLanguage(code) {
@@ -133,6 +156,7 @@ async function onLanguage(code) {
 
 async function onSignOut() {
   stream?.stop();
+  forgetReason();
   try {
     await api.signOut();
   } finally {
@@ -190,6 +214,10 @@ function connect() {
       if (mine !== stream) return;
       if (connection === "signed_out") {
         location.reload();
+        return;
+      }
+      if (connection === "unread") {
+        opened();
         return;
       }
       state.connect(connection);

@@ -1,6 +1,8 @@
 // The hub's server-sent events, read by fetch and not by EventSource: this way the page hears the keep-alive, knows how
 // old its data is, sends its language, and can tell "signed out" from "out of reach".
 
+import { Problem, WITHOUT_REASON } from "./api.js";
+import { givenReason, reasonFor } from "./why.js";
 import { speaking } from "./words.js";
 
 const SILENCE_MS = 40_000; // the hub says something at least every 15 s; two missed and a bit
@@ -15,7 +17,7 @@ export class Stream {
   #timer = null;
   #wake = null;
 
-  /** `onEvent(name, data)`; `onState("live" | "lost" | "signed_out")`; `onHeard()` at every byte. */
+  /** `onEvent(name, data)`; `onState("live" | "lost" | "signed_out" | "unread")`; `onHeard()` at every byte. */
   constructor({ onEvent, onState, onHeard }) {
     this.onEvent = onEvent;
     this.onState = onState;
@@ -30,11 +32,12 @@ export class Stream {
     while (this.#running) {
       const verdict = await this.#once();
       if (!this.#running) return;
-      if (verdict === "signed_out") {
+      if (verdict === "signed_out" || verdict === "unread") {
         this.#running = false;
-        this.onState("signed_out");
+        this.onState(verdict);
         return;
       }
+      if (verdict === "reason") continue;
       this.onState("lost");
       await new Promise((resolve) => {
         this.#wake = resolve;
@@ -61,8 +64,11 @@ export class Stream {
     if (this.#id !== null) headers["Last-Event-ID"] = this.#id;
     this.#guard();
     try {
-      const answer = await fetch("/api/v1/events", { headers, cache: "no-store", signal: this.#abort.signal });
+      const given = givenReason();
+      const why = given === null ? "" : `?${new URLSearchParams({ reason: given })}`;
+      const answer = await fetch(`/api/v1/events${why}`, { headers, cache: "no-store", signal: this.#abort.signal });
       if (answer.status === 401 || answer.status === 403) return "signed_out";
+      if (answer.status === 400) return await this.#why(Problem.of(400, await answer.json()), given);
       if (!answer.ok) return "lost";
       this.#wait_ms = FIRST_WAIT_MS;
       this.onState("live");
@@ -73,6 +79,13 @@ export class Stream {
       clearTimeout(this.#timer);
     }
     return "lost";
+  }
+
+  /** The hub wants to know why one reads: "reason" once it is said, "unread" where the person rather does not read. */
+  async #why(problem, given) {
+    if (problem.code !== WITHOUT_REASON) return "lost";
+    clearTimeout(this.#timer); // a person thinks as long as a person thinks
+    return await reasonFor(problem.reasons, given) === null ? "unread" : "reason";
   }
 
   #guard() {
