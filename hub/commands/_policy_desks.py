@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import json
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
@@ -13,39 +11,38 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from hub.commands._policy_documents import ConfigOption, DataOption, LangOption, language_of, load, tell
+from hub.commands._policy_documents import LangOption, tell
+from hub.commands._state import (
+    COMMAND_LINE,
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    audit_of,
+    configured,
+    language_of,
+    now_us,
+    on_state,
+)
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from hub.config import HubConfig
     from hub.policy.desks import Desks
 
 T = TypeVar("T")
-PERSON = "command line"
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
 requests_app = typer.Typer(no_args_is_help=True, help="Requests of people about their data: one month to answer.")
 missed_app = typer.Typer(no_args_is_help=True, help="Events that were learnt of otherwise and not signalled.")
 
 
 def _with(config: HubConfig, work: Callable[[Desks], Awaitable[T]]) -> T:
-    from hub.policy.audit import AuditLog, load_audit_key
     from hub.policy.desks import Desks
-    from hub.store import migrate, open_engine
 
-    async def run() -> T:
-        await migrate(config.database_url)
-        engine = open_engine(config.database_url)
-        try:
-            key = await asyncio.to_thread(load_audit_key, config.data_dir / "audit.key")
-            return await work(Desks(engine, AuditLog(engine, key), ZoneInfo(config.time_zone)))
-        finally:
-            await engine.dispose()
+    async def run(engine: AsyncEngine) -> T:
+        return await work(Desks(engine, await audit_of(engine, config), ZoneInfo(config.time_zone)))
 
-    return asyncio.run(run())
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1_000
+    return on_state(config, run)
 
 
 def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
@@ -65,8 +62,8 @@ def add_request(
     from hub.policy.desks import RequestKind
 
     _one_of("KIND", kind, get_args(RequestKind))
-    loaded = load(config, data_dir)
-    made = _with(loaded, lambda desks: desks.receive(kind, reference, PERSON, _now_us()))  # type: ignore[arg-type]
+    loaded = configured(config, data_dir)
+    made = _with(loaded, lambda desks: desks.receive(kind, reference, COMMAND_LINE, now_us()))  # type: ignore[arg-type]
     due = dt.datetime.fromtimestamp(made.due_us / 1e6, ZoneInfo(loaded.time_zone))
     typer.echo(f"{made.number}  {made.kind}  {made.reference}  answer before {due:%Y-%m-%d}")
 
@@ -87,14 +84,14 @@ def answer_request(
 
     _one_of("ANSWER", answer, get_args(Answer))
     language = language_of(lang)
-    loaded = load(config, data_dir)
-    done = _with(loaded, lambda desks: desks.answer(number, answer, PERSON, _now_us()))  # type: ignore[arg-type]
+    loaded = configured(config, data_dir)
+    done = _with(loaded, lambda desks: desks.answer(number, answer, COMMAND_LINE, now_us()))  # type: ignore[arg-type]
     if done is None:
         typer.echo(f"There is no request {number} that still waits for an answer.", err=True)
         raise typer.Exit(1)
     if letter is not None and answer == "no_data":
         letter.write_text(html(document(tell(loaded, language), done.reference)), encoding="utf-8")
-    typer.echo(f"{done.number}  {done.reference}  {done.answer}{'  LATE' if done.late(_now_us()) else ''}")
+    typer.echo(f"{done.number}  {done.reference}  {done.answer}{'  LATE' if done.late(now_us()) else ''}")
 
 
 @requests_app.command("list")
@@ -102,14 +99,14 @@ def list_requests(config: ConfigOption = None, data_dir: DataOption = None, as_j
     """Every request, newest first."""
     import msgspec
 
-    loaded = load(config, data_dir)
+    loaded = configured(config, data_dir)
     found = _with(loaded, lambda desks: desks.requests())
     if as_json:
         typer.echo(json.dumps({"requests": msgspec.to_builtins(found)}))
         return
     for one in found:
         due = dt.datetime.fromtimestamp(one.due_us / 1e6, ZoneInfo(loaded.time_zone))
-        late = "  LATE" if one.late(_now_us()) else ""
+        late = "  LATE" if one.late(now_us()) else ""
         typer.echo(f"{one.number}  {one.kind:<14} {one.reference:<20} {one.answer or 'waits'}  {due:%Y-%m-%d}{late}")
 
 
@@ -129,15 +126,15 @@ def add_missed(
 
     _one_of("SOURCE", source, get_args(Source))
     _one_of("EVENT", event, tuple(sorted(SOUND_EVENTS | VIDEO_EVENTS)))
-    loaded = load(config, data_dir)
+    loaded = configured(config, data_dir)
     happened = moment(at, ZoneInfo(loaded.time_zone))
-    if happened is None or happened.timestamp() * 1e6 > _now_us():
+    if happened is None or happened.timestamp() * 1e6 > now_us():
         typer.echo(f"AT is a moment that has passed, such as 2026-11-20T23:14, not {at!r}.", err=True)
         raise typer.Exit(2)
     happened_us = int(happened.timestamp() * 1e6)
     made = _with(
         loaded,
-        lambda desks: desks.report_missed(event, happened_us, source, reference, PERSON, _now_us()),  # type: ignore[arg-type]
+        lambda desks: desks.report_missed(event, happened_us, source, reference, COMMAND_LINE, now_us()),  # type: ignore[arg-type]
     )
     typer.echo(f"{made.number}  {made.event}  {made.source}  {made.reference}")
 
@@ -147,7 +144,7 @@ def list_missed(config: ConfigOption = None, data_dir: DataOption = None, as_jso
     """Every missed event, newest first."""
     import msgspec
 
-    loaded = load(config, data_dir)
+    loaded = configured(config, data_dir)
     found = _with(loaded, lambda desks: desks.missed())
     if as_json:
         typer.echo(json.dumps({"missed": msgspec.to_builtins(found)}))

@@ -2,69 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hub.commands._state import ConfigOption, DataOption, configured, language_of, now_us, on_state
+
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from hub.config import HubConfig
     from hub.policy.telling import Teller
     from hub.words import Language
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="The hub's TOML; else hub.toml of the data.")]
-DataOption = Annotated[Path | None, typer.Option("--data-dir", help="The hub's data; else the configuration's.")]
 LangOption = Annotated[str, typer.Option(help="fr or en.")]
-
-
-def language_of(lang: str) -> Language:
-    """`fr` or `en`; exits 2 for any other."""
-    if lang == "fr":
-        return "fr"
-    if lang == "en":
-        return "en"
-    typer.echo(f"--lang is fr or en, not {lang!r}.", err=True)
-    raise typer.Exit(2)
-
-
-def load(config: Path | None, data_dir: Path | None) -> HubConfig:
-    """The configuration with its data folder; exits 2 where there is none to count from."""
-    import msgspec
-
-    from hub.config import ConfigError, load_config
-
-    near = [folder / "hub.toml" for folder in (data_dir, data_dir.parent)] if data_dir is not None else []
-    path = config or next((place for place in near if place.exists()), None)
-    try:
-        loaded = load_config(path)
-    except ConfigError as error:
-        typer.echo(f"Configuration: {error}", err=True)
-        raise typer.Exit(2) from None
-    if data_dir is not None:
-        loaded = msgspec.structs.replace(loaded, data_dir=data_dir)
-    if not loaded.state_url and not (loaded.data_dir / "state.sqlite").exists():
-        typer.echo(f"{loaded.data_dir} holds no hub's data: give --config or --data-dir.", err=True)
-        raise typer.Exit(2)
-    return loaded
 
 
 def tell(config: HubConfig, language: Language, days: int | None = None) -> Teller:
     """Count now."""
     from hub.policy.facts import gather
     from hub.policy.telling import Teller
-    from hub.store import open_engine
 
-    async def count() -> Teller:
-        engine = open_engine(config.database_url)
-        try:
-            return Teller(await gather(engine, config, time.time_ns() // 1_000, days), config, language)
-        finally:
-            await engine.dispose()
+    async def count(engine: AsyncEngine) -> Teller:
+        return Teller(await gather(engine, config, now_us(), days), config, language)
 
-    return asyncio.run(count())
+    return on_state(config, count)
 
 
 def register(
@@ -87,7 +51,7 @@ def register(
     if not as_json and html_file is None:
         typer.echo("Say what to make: --html FILE or --json.", err=True)
         raise typer.Exit(2)
-    teller = tell(load(config, data_dir), language_of(lang))
+    teller = tell(configured(config, data_dir), language_of(lang))
     if html_file is not None:
         _write(html_file, html(document(teller)))
         typer.echo(str(html_file), err=as_json)
@@ -126,7 +90,7 @@ def dpia(
     if final and lacking:
         typer.echo(f"Not final, {len(lacking)} to write: {', '.join(lacking)}", err=True)
         raise typer.Exit(1)
-    _write(out, html(document(tell(load(config, data_dir), language), given, final=final)))
+    _write(out, html(document(tell(configured(config, data_dir), language), given, final=final)))
     typer.echo(f"{out} ({len(lacking)} to write)" if lacking else str(out))
 
 
@@ -141,7 +105,7 @@ def notices(
     from hub.policy.notices import groups, notice, slug
     from hub.policy.telling import Teller
 
-    loaded = load(config, data_dir)
+    loaded = configured(config, data_dir)
     teller = tell(loaded, language_of(lang))
     english = Teller(teller.facts, loaded, "en")
     address = (url or loaded.http.public_url or f"http://{loaded.http.host}:{loaded.http.port}").rstrip("/")
@@ -172,7 +136,7 @@ def report(
     if wanted is None:
         typer.echo(f"A report is of a week or a year, not {span!r}.", err=True)
         raise typer.Exit(2)
-    _write(out, html(document(tell(load(config, data_dir), language_of(lang), DAYS[wanted]), wanted)))
+    _write(out, html(document(tell(configured(config, data_dir), language_of(lang), DAYS[wanted]), wanted)))
     typer.echo(str(out))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from hub.commands._state import configured, on_state
 from hub.incident import Site
 
 if TYPE_CHECKING:
@@ -38,23 +38,7 @@ def load_sites(path: Path) -> Sequence[Site]:
     return sites
 
 
-def _registered(folder: Path) -> list[Site]:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from hub.config import HubConfig
+def _registered(folder: Path) -> Sequence[Site]:
     from hub.registry import Registry
-    from hub.store.engine import open_engine
 
-    url = HubConfig(data_dir=folder).database_url
-
-    async def read() -> list[Site]:
-        engine = open_engine(url)
-        try:
-            return await Registry(engine).sites()
-        finally:
-            await engine.dispose()
-
-    try:
-        return asyncio.run(read())
-    except (SQLAlchemyError, OSError) as problem:
-        raise UnusableSites(f"{folder} holds no readable state of a hub: {problem}") from problem
+    return on_state(configured(None, folder), lambda engine: Registry(engine).sites())

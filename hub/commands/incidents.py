@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
+from hub.commands._state import ConfigOption, DataOption, JsonOption, configured, language_of, on_state, refused
+
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from hub.config import HubConfig
     from hub.words import Language
 
 app = typer.Typer(no_args_is_help=True, help="List incidents, or read one with its evidence.")
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="The hub's TOML file.")]
-DataOption = Annotated[Path | None, typer.Option("--data-dir", help="The hub's data, where it is not in the file.")]
 LanguageOption = Annotated[str | None, typer.Option("--lang", help="fr or en; the hub's own without it.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
-
-
-def _config(path: Path | None, data_dir: Path | None) -> HubConfig:
-    import msgspec
-
-    from hub.config import ConfigError, load_config
-
-    try:
-        config = load_config(path)
-    except ConfigError as error:
-        typer.echo(f"Configuration: {error}", err=True)
-        raise typer.Exit(2) from None
-    if data_dir is not None:
-        config = msgspec.structs.replace(config, data_dir=data_dir)
-    if not config.state_url and not (config.data_dir / "state.sqlite").exists():
-        typer.echo(f"There is no hub's state in {config.data_dir}; name it with --data-dir or --config.", err=True)
-        raise typer.Exit(2)
-    return config
-
-
-def _language(asked: str | None, config: HubConfig) -> Language:
-    if asked is None:
-        return config.language
-    if asked == "fr":
-        return "fr"
-    if asked == "en":
-        return "en"
-    typer.echo(f"--lang is fr or en, not {asked!r}.", err=True)
-    raise typer.Exit(2)
 
 
 def _local(micros: int, time_zone: str) -> str:
@@ -59,15 +29,12 @@ def _local(micros: int, time_zone: str) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S %z")
 
 
-async def _views(
-    config: HubConfig, language: Language, identifier: UUID | None, **filters: Any
-) -> list[dict[str, Any]]:
+def _views(config: HubConfig, language: Language, identifier: UUID | None, **filters: Any) -> list[dict[str, Any]]:
     from hub.api.views import incident_view
     from hub.registry import Registry
-    from hub.store import Store, open_engine
+    from hub.store import Store
 
-    engine = open_engine(config.database_url)
-    try:
+    async def read(engine: AsyncEngine) -> list[dict[str, Any]]:
         store = Store(engine)
         sites = {site.id: site for site in await Registry(engine).sites()}
         if identifier is None:
@@ -76,8 +43,8 @@ async def _views(
             one = await store.incident(identifier)
             found = [] if one is None else [one]
         return [incident_view(stored, sites, language) for stored in found]
-    finally:
-        await engine.dispose()
+
+    return on_state(config, read)
 
 
 @app.command("list", epilog="Example: tocsin incidents list --state open --json")
@@ -96,11 +63,10 @@ def list_incidents(
     from hub.incident import State
 
     if state is not None and state not in get_args(State):
-        typer.echo(f"--state is one of {', '.join(get_args(State))}, not {state!r}.", err=True)
-        raise typer.Exit(2)
-    loaded = _config(config, data_dir)
-    language = _language(lang, loaded)
-    views = asyncio.run(_views(loaded, language, None, state=state, event=event, limit=limit))
+        raise refused(f"--state is one of {', '.join(get_args(State))}, not {state!r}.")
+    loaded = configured(config, data_dir)
+    language = language_of(lang, loaded.language)
+    views = _views(loaded, language, None, state=state, event=event, limit=limit)
     if as_json:
         typer.echo(json.dumps({"incidents": views}))
         return
@@ -124,13 +90,11 @@ def show(
     try:
         wanted = UUID(identifier)
     except ValueError:
-        typer.echo(f"{identifier!r} is not an incident's id.", err=True)
-        raise typer.Exit(2) from None
-    loaded = _config(config, data_dir)
-    views = asyncio.run(_views(loaded, _language(lang, loaded), wanted))
+        raise refused(f"{identifier!r} is not an incident's id.") from None
+    loaded = configured(config, data_dir)
+    views = _views(loaded, language_of(lang, loaded.language), wanted)
     if not views:
-        typer.echo("There is no incident of this id.", err=True)
-        raise typer.Exit(1)
+        raise refused("There is no incident of this id.", 1)
     view = views[0]
     if as_json:
         typer.echo(json.dumps(view))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+
+from hub.commands._state import (
+    COMMAND_LINE,
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    audit_of,
+    configured,
+    now_us,
+    on_state,
+    refused,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -24,14 +34,11 @@ app = typer.Typer(
     help="Accounts of people, and tokens of programs that read.",
     epilog="Example: tocsin people add Claire --role operator --config tocsin.toml",
 )
-Config = Annotated[Path | None, typer.Option(help="The hub's TOML file; without it the defaults.")]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable answer.")]
 Name = Annotated[str, typer.Argument(help="Name of the account.")]
 
 
 def _fail(code: str, detail: str, status: int = 2) -> typer.Exit:
-    typer.echo(f"{detail} [{code}]", err=True)
-    return typer.Exit(status)
+    return refused(f"{detail} [{code}]", status)
 
 
 def _password(given: bool) -> str:
@@ -42,42 +49,30 @@ def _password(given: bool) -> str:
     return secrets.token_urlsafe(12)
 
 
-def _now_us() -> int:
-    return time.time_ns() // 1_000
-
-
-def _with(config: Path | None, work: Callable[[Accounts, AsyncEngine], Awaitable[T]], act: str, subject: str) -> T:
+def _with(
+    where: tuple[Path | None, Path | None],
+    work: Callable[[Accounts, AsyncEngine], Awaitable[T]],
+    act: str,
+    subject: str,
+) -> T:
     """Do `work` on the hub's state, and keep in its audit log that the command line did `act` to `subject`."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     from hub.access.accounts import Accounts
-    from hub.config import ConfigError, load_config
-    from hub.policy.audit import AuditLog, Record, load_audit_key
+    from hub.policy.audit import Record
     from hub.problem import Problem
-    from hub.store import StoreBusy, migrate, open_engine
 
-    async def run() -> T:
-        await migrate(loaded.database_url)
-        engine = open_engine(loaded.database_url)
-        try:
-            done = await work(Accounts(engine), engine)
-            if act and done is not False:
-                key = await asyncio.to_thread(load_audit_key, loaded.data_dir / "audit.key")
-                audit = AuditLog(engine, key)
-                await audit.append(Record(_now_us(), "person", "command line", audit.pseudonym(subject), act))
-            return done
-        finally:
-            await engine.dispose()
+    loaded = configured(*where, make=bool(act))
+
+    async def run(engine: AsyncEngine) -> T:
+        done = await work(Accounts(engine), engine)
+        if act and done is not False:
+            audit = await audit_of(engine, loaded)
+            await audit.append(Record(now_us(), "person", COMMAND_LINE, audit.pseudonym(subject), act))
+        return done
 
     try:
-        loaded = load_config(config)
-        return asyncio.run(run())
-    except ConfigError as error:
-        raise _fail("config", str(error)) from None
+        return on_state(loaded, run)
     except Problem as problem:
         raise _fail(problem.code, problem.detail, 1) from None
-    except (SQLAlchemyError, StoreBusy, OSError) as error:
-        raise _fail("state_unusable", f"The hub's state can't be used: {str(error).splitlines()[0]}") from None
 
 
 def _known(found: bool, name: str) -> None:
@@ -90,9 +85,9 @@ def _tell(data: dict[str, Any], words: str, as_json: bool) -> None:
 
 
 @app.command("list")
-def list_people(config: Config = None, as_json: Json = False) -> None:
+def list_people(config: ConfigOption = None, data_dir: DataOption = None, as_json: JsonOption = False) -> None:
     """Every open account with its role."""
-    found = _with(config, lambda accounts, _: accounts.people(), "", "")
+    found = _with((config, data_dir), lambda accounts, _: accounts.people(), "", "")
     rows = [{"name": person.name, "role": person.role} for person in found]
     words = "\n".join(f"{row['name']:40} {row['role']}" for row in rows) or "No accounts yet."
     _tell({"people": rows}, words, as_json)
@@ -103,8 +98,9 @@ def add(
     name: Name,
     role: Annotated[str, typer.Option(help="operator, supervisor, technician, auditor or administrator.")],
     prompt: Annotated[bool, typer.Option("--prompt", help="Type the password instead of having one made.")] = False,
-    config: Config = None,
-    as_json: Json = False,
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make an account; its password is shown once."""
     import msgspec
@@ -118,8 +114,8 @@ def add(
     except msgspec.ValidationError:
         raise _fail("person_invalid", f"A name has 2 to 80 characters; a role is one of {', '.join(ROLES)}.") from None
     _with(
-        config,
-        lambda accounts, _: accounts.create(wanted.name, wanted.role, wanted.password, _now_us()),
+        (config, data_dir),
+        lambda accounts, _: accounts.create(wanted.name, wanted.role, wanted.password, now_us()),
         "opened",
         name,
     )
@@ -129,9 +125,9 @@ def add(
 
 
 @app.command()
-def disable(name: Name, config: Config = None, as_json: Json = False) -> None:
+def disable(name: Name, config: ConfigOption = None, data_dir: DataOption = None, as_json: JsonOption = False) -> None:
     """Close an account and its sessions at once."""
-    _known(_with(config, lambda accounts, _: accounts.disable(name, _now_us()), "closed", name), name)
+    _known(_with((config, data_dir), lambda accounts, _: accounts.disable(name, now_us()), "closed", name), name)
     _tell({"disabled": name}, f"{name} can no longer sign in.", as_json)
 
 
@@ -139,12 +135,13 @@ def disable(name: Name, config: Config = None, as_json: Json = False) -> None:
 def reset(
     name: Name,
     prompt: Annotated[bool, typer.Option("--prompt", help="Type the password instead of having one made.")] = False,
-    config: Config = None,
-    as_json: Json = False,
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """A new password: sessions, lock and second factor end, a closed account opens."""
     password = _password(prompt)
-    _known(_with(config, lambda accounts, _: accounts.reset(name, password), "reset", name), name)
+    _known(_with((config, data_dir), lambda accounts, _: accounts.reset(name, password), "reset", name), name)
     shown = {} if prompt else {"password": password}
     _tell({"reset": name, **shown}, f"{name} signs in anew." + ("" if prompt else f" Password: {password}"), as_json)
 
@@ -153,15 +150,16 @@ def reset(
 def totp(
     name: Name,
     off: Annotated[bool, typer.Option("--off", help="Ask for no code any more.")] = False,
-    config: Config = None,
-    as_json: Json = False,
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Ask for the code of an authenticator (RFC 6238) at each sign-in; its key is shown once."""
     from hub.access.totp import address, new_secret
 
     secret = None if off else new_secret()
     act = "second factor off" if off else "second factor on"
-    _known(_with(config, lambda accounts, _: accounts.set_second_factor(name, secret), act, name), name)
+    _known(_with((config, data_dir), lambda accounts, _: accounts.set_second_factor(name, secret), act, name), name)
     if secret is None:
         _tell({"totp": None}, f"{name} signs in with the password alone.", as_json)
     else:
@@ -175,8 +173,9 @@ def token(
     scope: Annotated[str, typer.Option(help="read or metrics; no token can decide anything.")] = "read",
     days: Annotated[int, typer.Option(help="How long it works.", min=1, max=3_660)] = 365,
     drop: Annotated[bool, typer.Option("--drop", help="Close it instead.")] = False,
-    config: Config = None,
-    as_json: Json = False,
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """A bearer token for a program that reads; it is shown once."""
     from hub.access.tokens import SCOPES, drop_token, new_token
@@ -185,9 +184,11 @@ def token(
     if wanted is None or not 2 <= len(name) <= 80:
         raise _fail("token_invalid", f"A scope is one of {', '.join(SCOPES)}; a name has 2 to 80 characters.")
     if drop:
-        if not _with(config, lambda _, engine: drop_token(engine, name), "token closed", name):
+        if not _with((config, data_dir), lambda _, engine: drop_token(engine, name), "token closed", name):
             raise _fail("token_unknown", f"There is no token named {name!r}.", 1)
         _tell({"dropped": name}, f"The token {name} no longer works.", as_json)
         return
-    made = _with(config, lambda _, engine: new_token(engine, name, wanted, days, _now_us()), f"token {scope}", name)
+    made = _with(
+        (config, data_dir), lambda _, engine: new_token(engine, name, wanted, days, now_us()), f"token {scope}", name
+    )
     _tell({"name": name, "scope": scope, "token": made}, made, as_json)

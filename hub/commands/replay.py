@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hub.commands._sites import UnusableSites, load_sites
+from hub.commands._state import refused
 from hub.fusion.air import Air
 from hub.fusion.engine import FusionEngine
 from hub.fusion.settings import FusionSettings
@@ -118,6 +119,8 @@ def replay(
 
     With --compare: one line for each incident that other rules change; exit 1 where there is one.
     """
+    if not log.exists():
+        raise refused(f"{log}: no such file or folder.")
     try:
         known = list(load_sites(sites or (log if log.is_dir() else log.parent)))
         recorded = list(entries(log))

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from hub.commands._state import (
+    COMMAND_LINE,
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    audit_of,
+    configured,
+    now_us,
+    on_state,
+    refused,
+)
+
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from hub.config import HubConfig
     from hub.registry import Registry, SensorView
     from hub.registry.record import Polygon
@@ -19,9 +31,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Register, place, list and revoke sensors.")
 T = TypeVar("T")
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="The hub's TOML file.")]
-DataOption = Annotated[Path | None, typer.Option("--data-dir", help="The hub's data, where it is not in the file.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 SensorArgument = Annotated[str, typer.Argument(help="The sensor's id, such as mic-3.")]
 AtOption = Annotated[str, typer.Option("--at", help="Where it stands, WGS 84: LATITUDE,LONGITUDE.")]
 FieldOption = Annotated[
@@ -32,57 +41,31 @@ ZonesOption = Annotated[
 ]
 
 
-def _now_us() -> int:
-    return time.time_ns() // 1_000
-
-
-def _fail(words: str, status: int = 2) -> typer.Exit:
-    typer.echo(words, err=True)
-    return typer.Exit(status)
-
-
-def _config(path: Path | None, data_dir: Path | None) -> HubConfig:
-    import msgspec
-
-    from hub.config import ConfigError, load_config
-
-    try:
-        config = load_config(path)
-    except ConfigError as error:
-        raise _fail(f"Configuration: {error}") from None
-    return config if data_dir is None else msgspec.structs.replace(config, data_dir=data_dir)
-
-
-def _with_registry(config: HubConfig, work: Callable[[Registry], Awaitable[T]]) -> T:
-    """Run `work` on the registry in the hub's state, which is made where there is none yet."""
-    from sqlalchemy.exc import SQLAlchemyError
-
+def _with_registry(config: HubConfig, work: Callable[[Registry], Awaitable[T]], act: str = "", sensor: str = "") -> T:
+    """Run `work` on the registry, and keep in the audit log that the command line did `act` to `sensor`."""
+    from hub.policy.audit import Record
     from hub.registry import Registry, SensorExists, SensorUnknown
-    from hub.store.engine import StoreBusy, StoreUrlRefused, migrate, open_engine
 
-    async def run() -> T:
-        await migrate(config.database_url)
-        engine = open_engine(config.database_url)
-        try:
-            return await work(Registry(engine))
-        finally:
-            await engine.dispose()
+    async def run(engine: AsyncEngine) -> T:
+        done = await work(Registry(engine))
+        if act:
+            audit = await audit_of(engine, config)
+            await audit.append(Record(now_us(), "sensor", COMMAND_LINE, sensor, act))
+        return done
 
     try:
-        return asyncio.run(run())
+        return on_state(config, run)
     except (SensorExists, SensorUnknown) as error:
-        raise _fail(f"{error}.", 1) from None
-    except (SQLAlchemyError, OSError, StoreBusy, StoreUrlRefused) as error:
-        raise _fail(f"The hub's state can't be used: {error}") from None
+        raise refused(f"{error}.", 1) from None
 
 
 def _place(at: str) -> tuple[float, float]:
     try:
         latitude, longitude = (float(part) for part in at.split(","))
     except ValueError:
-        raise _fail(f"--at is LATITUDE,LONGITUDE such as 45.4397,4.3872, not {at!r}.") from None
+        raise refused(f"--at is LATITUDE,LONGITUDE such as 45.4397,4.3872, not {at!r}.") from None
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise _fail(f"--at {at}: latitude is -90 to 90, longitude -180 to 180; latitude comes first.")
+        raise refused(f"--at {at}: latitude is -90 to 90, longitude -180 to 180; latitude comes first.")
     return latitude, longitude
 
 
@@ -97,7 +80,7 @@ def _zones(path: Path | None) -> dict[str, Polygon] | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[ZoneName, Polygon])
     except (OSError, msgspec.MsgspecError) as error:
-        raise _fail(f"--zones {path}: {error}") from None
+        raise refused(f"--zones {path}: {error}") from None
 
 
 def _field_of_view(path: Path | None) -> Polygon | None:
@@ -109,7 +92,7 @@ def _field_of_view(path: Path | None) -> Polygon | None:
         # GeoJSON is longitude first (RFC 7946 section 3.1.1); here it is latitude first.
         return tuple((float(latitude), float(longitude)) for longitude, latitude, *_ in geometry["coordinates"][0])
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise _fail(f"--field-of-view {path} is not a GeoJSON polygon: {error}") from None
+        raise refused(f"--field-of-view {path} is not a GeoJSON polygon: {error}") from None
 
 
 def _say_code(config: HubConfig, sensor: str, code: str, minutes: float) -> None:
@@ -142,16 +125,16 @@ def add(
     try:
         record = msgspec.convert(raw, SensorRecord)
     except msgspec.ValidationError as error:
-        raise _fail(f"{sensor}: {error}.") from None
+        raise refused(f"{sensor}: {error}.") from None
     outline, drawn = _field_of_view(field_of_view), _zones(zones)
-    record = msgspec.structs.replace(record, field_of_view=outline or (), zones=drawn or {}, created_us=_now_us())
+    record = msgspec.structs.replace(record, field_of_view=outline or (), zones=drawn or {}, created_us=now_us())
 
     async def work(registry: Registry) -> str:
         await registry.add(record)
-        return await registry.new_code(sensor, _now_us(), minutes * 60)
+        return await registry.new_code(sensor, now_us(), minutes * 60)
 
-    settings = _config(config, data_dir)
-    code = _with_registry(settings, work)
+    settings = configured(config, data_dir, make=True)
+    code = _with_registry(settings, work, "added", sensor)
     if as_json:
         typer.echo(json.dumps({"sensor": sensor, "code": code, "expires_in_s": minutes * 60}))
         return
@@ -168,8 +151,10 @@ def code(
     as_json: JsonOption = False,
 ) -> None:
     """Print a new one-time code: for a new key, or to let a revoked sensor in again. An older unused code is void."""
-    settings = _config(config, data_dir)
-    made = _with_registry(settings, lambda registry: registry.new_code(sensor, _now_us(), minutes * 60))
+    settings = configured(config, data_dir)
+    made = _with_registry(
+        settings, lambda registry: registry.new_code(sensor, now_us(), minutes * 60), "new code", sensor
+    )
     if as_json:
         typer.echo(json.dumps({"sensor": sensor, "code": made, "expires_in_s": minutes * 60}))
     else:
@@ -181,7 +166,9 @@ def token(
     sensor: SensorArgument, config: ConfigOption = None, data_dir: DataOption = None, as_json: JsonOption = False
 ) -> None:
     """Print a bearer token for a foreign sensor that can't sign; it is shown once, and an older one is void."""
-    made = _with_registry(_config(config, data_dir), lambda registry: registry.new_token(sensor))
+    made = _with_registry(
+        configured(config, data_dir), lambda registry: registry.new_token(sensor), "new token", sensor
+    )
     typer.echo(json.dumps({"sensor": sensor, "token": made}) if as_json else made)
 
 
@@ -191,7 +178,7 @@ def list_sensors(config: ConfigOption = None, data_dir: DataOption = None, as_js
     from rich.console import Console
     from rich.table import Table
 
-    views = _with_registry(_config(config, data_dir), lambda registry: registry.overview(_now_us()))
+    views = _with_registry(configured(config, data_dir), lambda registry: registry.overview(now_us()))
     if as_json:
         typer.echo(json.dumps({"sensors": [_plain(view) for view in views]}))
         return
@@ -200,7 +187,7 @@ def list_sensors(config: ConfigOption = None, data_dir: DataOption = None, as_js
         return
     table = Table("sensor", "kind", "place", "state", "reason", "seen", title="Sensors")
     for view in views:
-        seen = "never" if view.last_seen_us is None else f"{(_now_us() - view.last_seen_us) / 1e6:.0f} s ago"
+        seen = "never" if view.last_seen_us is None else f"{(now_us() - view.last_seen_us) / 1e6:.0f} s ago"
         place = f"{view.latitude:.5f}, {view.longitude:.5f}"
         table.add_row(view.id, view.kind, place, view.state, view.state_reason, seen)
     Console().print(table)
@@ -211,10 +198,10 @@ def show(
     sensor: SensorArgument, config: ConfigOption = None, data_dir: DataOption = None, as_json: JsonOption = False
 ) -> None:
     """Show one sensor; exits 1 where there is none of this id."""
-    views = _with_registry(_config(config, data_dir), lambda registry: registry.overview(_now_us()))
+    views = _with_registry(configured(config, data_dir), lambda registry: registry.overview(now_us()))
     view = next((view for view in views if view.id == sensor), None)
     if view is None:
-        raise _fail(f"No sensor {sensor} is registered.", 1)
+        raise refused(f"No sensor {sensor} is registered.", 1)
     if as_json:
         typer.echo(json.dumps(_plain(view)))
         return
@@ -230,7 +217,12 @@ def revoke(
     data_dir: DataOption = None,
 ) -> None:
     """Shut a sensor out, at once and also in a running hub; `tocsin sensors code` lets it in again."""
-    _with_registry(_config(config, data_dir), lambda registry: registry.revoke(sensor, _now_us(), reason))
+    _with_registry(
+        configured(config, data_dir),
+        lambda registry: registry.revoke(sensor, now_us(), reason),
+        f"revoked: {reason}",
+        sensor,
+    )
     typer.echo(f"{sensor} is revoked: what it sends from now on is refused.")
 
 
@@ -248,8 +240,10 @@ def move(
     latitude, longitude = _place(at)
     outline, drawn = _field_of_view(field_of_view), _zones(zones)
     _with_registry(
-        _config(config, data_dir),
+        configured(config, data_dir),
         lambda registry: registry.move(sensor, latitude, longitude, height, field_of_view=outline, zones=drawn),
+        "moved",
+        sensor,
     )
     typer.echo(f"{sensor} stands at {latitude}, {longitude}.")
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from hub.commands import enrol, sensors
+from hub.commands import audit, enrol, sensors
+from hub.store import migrate
 
 POLYGON = {"type": "Polygon", "coordinates": [[[4.38, 45.44], [4.39, 45.44], [4.39, 45.45], [4.38, 45.44]]]}
 
@@ -63,6 +66,7 @@ def test_a_token_is_printed_once_and_a_code_anew(data: str) -> None:
 
 
 def test_an_empty_register_says_what_to_do(data: str) -> None:
+    asyncio.run(migrate(f"sqlite:///{data}/state.sqlite"))
     assert "tocsin sensors add" in run("list", "--data-dir", data).stdout
 
 
@@ -82,6 +86,7 @@ def test_an_empty_register_says_what_to_do(data: str) -> None:
     ],
 )
 def test_what_can_not_be_done_is_said_with_its_status(data: str, arguments: list[str], status: int, words: str) -> None:
+    run("add", "somebody", "--at", "45,4", "--data-dir", data)
     result = run(*arguments, "--data-dir", data)
     assert result.exit_code == status
     assert words in result.output
@@ -102,3 +107,25 @@ def test_an_enrolment_that_fails_leaves_no_key(tmp_path: Path, arguments: list[s
     assert result.exit_code == 2
     assert words in result.output
     assert not key.exists()
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("revoke", "mic-3"), ("move", "mic-3", "--at", "45,4")])
+def test_a_mistyped_folder_is_told_and_not_made(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    refused = run(*arguments, "--data-dir", str(tmp_path / "mistyped"))
+    assert refused.exit_code == 2
+    assert "There is no hub's state in" in refused.output
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_what_the_command_line_does_to_a_sensor_stands_in_the_audit_log(data: str, tmp_path: Path) -> None:
+    run("add", "mic-3", "--at", "45,4", "--data-dir", data)
+    run("move", "mic-3", "--at", "45.1,4", "--data-dir", data)
+    run("revoke", "mic-3", "--reason", "stolen", "--data-dir", data)
+    exported = tmp_path / "audit.jsonl"
+    done = CliRunner().invoke(audit.app, ["export", "--data-dir", data, "--out", str(exported)])
+    assert done.exit_code == 0, done.output
+    leaves = [json.loads(line) for line in exported.read_text().splitlines() if '"leaf"' in line]
+    told = [json.loads(base64.b64decode(leaf["record"])) for leaf in leaves]
+    assert [(one["kind"], one["actor"], one["subject"], one["reason"]) for one in told] == [
+        ("sensor", "command line", "mic-3", reason) for reason in ("added", "moved", "revoked: stolen")
+    ]
