@@ -37,7 +37,7 @@ from hub.api import (
 from hub.config import HubConfig
 from hub.console.routes import add_routes as add_console
 from hub.ingest import add_routes as add_ingest
-from hub.keys import ACCOUNTS, CONFIG, ENGINE, GATE, LOG, REGISTRY, STORE
+from hub.keys import ACCOUNTS, CONFIG, DAMAGED, ENGINE, GATE, LOG, REGISTRY, STORE
 from hub.log import keep_log, open_log
 from hub.policy.follower import audit_context
 from hub.policy.gate import Gate
@@ -53,6 +53,7 @@ from hub.words import catalogue
 
 MAX_BODY: Final = 4 * 1024 * 1024
 """Bytes of a request body; a full batch of 1,000 detections is about 0.4 MB as JSON."""
+from hub.store.engine import heal, on_damage
 
 log = structlog.get_logger()
 
@@ -65,8 +66,11 @@ async def _state(app: web.Application) -> AsyncIterator[None]:
     engine = open_engine(config.database_url)
     app[ENGINE] = engine
     app[STORE] = Store(engine, config.webhooks, config.confirmations)
+    await heal(config.database_url, now_us())
     app[REGISTRY] = Registry(engine)
     app[ACCOUNTS] = Accounts(engine)
+    app[DAMAGED] = asyncio.Event()
+    on_damage(engine, app[DAMAGED].set)
     if not config.open_console and (code := await app[ACCOUNTS].setup_code(now_us())):
         # The only way in on a new hub: there is no default password. It goes to the terminal, never into the log.
         print(f"First start: open {address(config)}/ and enter the one-time code {code}", flush=True)  # noqa: T201

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -32,4 +33,6 @@ OUTBOX: Final[web.AppKey[OutboxWorker]] = web.AppKey("outbox")
 LISTENERS: Final[web.AppKey[Listeners]] = web.AppKey("listeners")
 ACCOUNTS: Final[web.AppKey[Accounts]] = web.AppKey("accounts")
 AUDIT: Final[web.AppKey[AuditLog]] = web.AppKey("audit")
+DAMAGED: Final[web.AppKey[asyncio.Event]] = web.AppKey("damaged")
+"""Set once the state's file is found damaged: the hub starts anew, which salvages it."""
 SUSPENSIONS: Final[web.AppKey[Suspensions]] = web.AppKey("suspensions")

@@ -9,6 +9,10 @@ from typing import Any, Final
 import msgspec
 import structlog
 from aiohttp import web
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from hub.salvage import is_damage
+from hub.store.engine import StoreBusy
 
 TYPE_PREFIX: Final = "https://tocsin.example/problems/"
 """Only a name: a client compares it, nobody fetches it (RFC 9457 section 3.1.1)."""
@@ -65,6 +69,21 @@ async def problems(
         return Problem(refusal.status, code, detail, headers=headers).response()
     except ConnectionResetError:
         raise
-    except Exception:  # the last line: whatever broke, the client gets a clean answer and the log the traceback
+    except StoreBusy as busy:
+        return _unavailable(request, busy)
+    except (OperationalError, InterfaceError) as fault:  # full, read-only or failing disk; a database that went away
+        return _unavailable(request, fault)
+    except (
+        Exception
+    ) as fault:  # the last line: whatever broke, the client gets a clean answer and the log the traceback
+        if isinstance(fault, DBAPIError) and is_damage(fault.orig):
+            return _unavailable(request, fault)
         log.exception("request_failed", method=request.method, path=request.path)
         return Problem(500, "internal_error", "The hub could not answer; the fault is in its log.").response()
+
+
+def _unavailable(request: web.Request, fault: Exception) -> web.Response:
+    reason = str(getattr(fault, "orig", None) or fault)
+    log.error("state_unavailable", method=request.method, path=request.path, reason=reason)
+    detail = "The hub's state can't be used now; nothing was changed. Try again."
+    return Problem(503, "state_unavailable", detail, headers={"Retry-After": "5"}).response()

@@ -148,6 +148,7 @@ def _memory(app: web.Application) -> Iterator[Metric]:
     yield gauge("tocsin_log_position", "The newest position of the log", _one(health.last_position))
     yield gauge("tocsin_log_queued_messages", "Messages that wait for the disk", _one(health.queued))
     yield counter("tocsin_log_messages", "Messages synced to disk since the start", _one(health.appended))
+    yield counter("tocsin_log_lost_rows", "Rows that went with damaged pages since the start", _one(health.lost))
     yield counter("tocsin_log_syncs", "Transactions synced to disk since the start", _one(health.groups))
     runner = app[RUNNER]
     yield gauge("tocsin_fusion_up", "1 while fusion runs", _one(not runner.trouble()))

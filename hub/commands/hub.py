@@ -40,6 +40,7 @@ def hub(
 
     from hub.config import ConfigError, load_config
     from hub.log import LogUnavailable
+    from hub.salvage import SalvageFailed
     from hub.sinks.endpoints import EndpointRefused
     from hub.store import StoreBusy
 
@@ -62,7 +63,7 @@ def hub(
     except EndpointRefused as error:
         typer.echo(f"Configuration: {error}", err=True)
         raise typer.Exit(2) from None
-    except (LogUnavailable, DatabaseError, StoreBusy) as error:
+    except (LogUnavailable, DatabaseError, SalvageFailed, StoreBusy) as error:
         said = str(error).splitlines()[0]
         mend = f"Look at {loaded.data_dir}, or put a copy back with `tocsin restore`."
         typer.echo(f"The hub can't start: {said}. {mend}", err=True)
@@ -99,20 +100,22 @@ def _mend(error: OSError, config: Any) -> str:
 
 def _run(config: Any) -> None:
     from hub.app import address, serving
+    from hub.keys import DAMAGED
 
     async def main() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        async with serving(config) as (_, port):
-            # One line for whoever started the process, a person or another program.
-            ready = {"ready": address(config).replace(f":{config.http.port}", f":{port}"), "pid": os.getpid()}
-            print(json.dumps(ready), flush=True)
-            # What the start made stays: looking through it again and again was a third of intake's cost.
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 100)
-            await stop.wait()
+        while not stop.is_set():
+            async with serving(config) as (app, port):
+                # One line for whoever started the process, a person or another program.
+                ready = {"ready": address(config).replace(f":{config.http.port}", f":{port}"), "pid": os.getpid()}
+                print(json.dumps(ready), flush=True)
+                # What the start made stays: looking through it again and again was a third of intake's cost.
+                gc.freeze()
+                gc.set_threshold(50_000, 20, 100)
+                await _first_of(stop, app[DAMAGED])
 
     try:
         import uvloop
@@ -121,6 +124,14 @@ def _run(config: Any) -> None:
     else:
         with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(main())
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Return once one of `events` is set: a stop, or a state that has to be salvaged by a new start."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for one in waiting:
+        one.cancel()
 
 
 def _log_to_stderr(*, as_json: bool) -> None:

@@ -17,6 +17,7 @@ import msgspec
 from hub.log.interface import AppendResult, Entry, LogFull, LogHealth, LogUnavailable, Retention
 from hub.log.reading import encoder, open_readonly, page
 from hub.log.writer import Append, Commit, Job, Purge, Writer, fault_of
+from hub.salvage import is_damage, is_sound
 from sensors.protocol import AnyMessage, Detection
 
 MAX_QUEUED: Final = 20_000
@@ -42,6 +43,8 @@ class EmbeddedLog:
         self._writer = Writer(path, self._settled)
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="log-reader")
         self._reader: sqlite3.Connection | None = None
+        self._reads = 0
+        """The generation of the file that the reader has open."""
         self._queued = 0
         self._appended = 0
         self._last = 0
@@ -133,7 +136,19 @@ class EmbeddedLog:
     def health(self) -> LogHealth:
         """The state of the log at this moment; never blocks."""
         writer = self._writer
-        return LogHealth(self._last, self._queued, self._appended, writer.groups, writer.fault)
+        return LogHealth(self._last, self._queued, self._appended, writer.groups, writer.fault, writer.lost)
+
+    async def scrub(self) -> bool:
+        """Read the whole file; where a page is damaged what can be saved is saved, and False returned."""
+        if await self._loop.run_in_executor(None, is_sound, self._path):
+            return True
+        await self._salvage()
+        return False
+
+    async def _salvage(self) -> None:
+        self._writer.damaged = True
+        await self._do(lambda settle: Append((), (), settle))
+        # What the tail holds is sound; what lies before it is read from the new file.
 
     async def aclose(self) -> None:
         """Finish what is queued and close; who still waits for an entry gets LogUnavailable `log_closed`."""
@@ -162,7 +177,11 @@ class EmbeddedLog:
     async def _read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         def work() -> T:
             try:
+                if self._reader is not None and self._reads != self._writer.generation:
+                    self._reader.close()
+                    self._reader = None
                 if self._reader is None:
+                    self._reads = self._writer.generation
                     self._reader = open_readonly(self._path)
                 return function(self._reader)
             except sqlite3.Error as error:
@@ -170,7 +189,13 @@ class EmbeddedLog:
             except msgspec.MsgspecError as error:
                 raise LogUnavailable("log_damaged", str(error)) from error
 
-        return await self._loop.run_in_executor(self._readers, work)
+        try:
+            return await self._loop.run_in_executor(self._readers, work)
+        except LogUnavailable as fault:
+            if fault.code != "log_damaged" or not is_damage(fault.__cause__):
+                raise
+            await self._salvage()
+            return await self._loop.run_in_executor(self._readers, work)
 
     def _settled(self, jobs: list[Job]) -> None:
         """In the writer's thread: hand the group back to the loop."""

@@ -49,6 +49,8 @@ class LogHealth:
     appended: int
     groups: int
     fault: str = ""
+    lost: int = 0
+    """Rows that went with damaged pages since the start."""
 
 
 class LogFull(RuntimeError):
@@ -92,6 +94,9 @@ class EventLog(Protocol):
 
     async def purge(self, keep: Retention) -> int:
         """Delete what is older than `keep` and behind every consumer; how many messages went."""
+
+    async def scrub(self) -> bool:
+        """Look through everything that is kept; where something is damaged it is mended, and False returned."""
 
     def health(self) -> LogHealth:
         """The state of the log at this moment; never blocks."""

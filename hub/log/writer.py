@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Final
 import structlog
 
 from hub.log.interface import LogUnavailable, Retention
+from hub.salvage import SalvageFailed, is_damage, salvage
 from sensors.protocol import AnyMessage
 
 SCHEMA: Final = """
@@ -95,8 +98,13 @@ def connect(path: Path) -> sqlite3.Connection:
     return database
 
 
-def fault_of(error: sqlite3.Error) -> LogUnavailable:
+def fault_of(error: Exception) -> LogUnavailable:
     """The error as callers see it, with a stable code."""
+    if isinstance(error, SalvageFailed):
+        return LogUnavailable("log_damaged", str(error))
+    if isinstance(error, OSError):
+        code = "log_disk_full" if error.errno == errno.ENOSPC else "log_disk_failing"
+        return LogUnavailable(code, error.strerror or str(error))
     name: str = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
     for start, code in (
         ("SQLITE_FULL", "log_disk_full"),
@@ -117,7 +125,7 @@ class Writer:
 
     `settled` is called in the writer's thread with each group of finished jobs. A fault fails the group, and the file
     is opened anew
-    for the next one, so that a disk that has room again needs no hand.
+    for the next one, so that a disk that has room again needs no hand. A damaged file is salvaged where it is opened.
     """
 
     def __init__(self, path: Path, settled: Callable[[list[Job]], None]) -> None:
@@ -129,6 +137,12 @@ class Writer:
         self.last_position = 0
         self.groups = 0
         self.fault = ""
+        self.damaged = False
+        """Somebody saw that the file is damaged: it is closed and salvaged before the next group."""
+        self.lost = 0
+        """Rows that were lost with damaged pages since the start."""
+        self.generation = 0
+        """Counts the files: a reader that opened an older one has to open anew."""
 
     def start(self) -> None:
         """Begin; the first job opens the file."""
@@ -146,9 +160,9 @@ class Writer:
         while True:
             jobs = self._gather()
             try:
-                self._group(jobs)
+                self._group_on_sound_file(jobs)
                 self.fault = ""
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError, SalvageFailed) as error:
                 self._fail(jobs, error)
             self._settled(jobs)
             if any(isinstance(job, _Stop) for job in jobs):
@@ -164,7 +178,7 @@ class Writer:
                 jobs.append(self._queue.get_nowait())
         return jobs
 
-    def _fail(self, jobs: list[Job], error: sqlite3.Error) -> None:
+    def _fail(self, jobs: list[Job], error: Exception) -> None:
         fault = fault_of(error)
         if fault.code != self.fault:
             log.error("log_unavailable", code=fault.code, path=str(self._path), reason=str(error))
@@ -182,9 +196,21 @@ class Writer:
                 self._database.close()
             self._database = None
 
+    def _group_on_sound_file(self, jobs: list[Job]) -> None:
+        """The group, and once more where its first try found a damaged page."""
+        try:
+            self._group(jobs)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            self.damaged = True
+            self._group(jobs)
+
     def _group(self, jobs: list[Job]) -> None:
+        if self.damaged:
+            self._close()
         if self._database is None:
-            self._database = connect(self._path)
+            self._database = self._open()
             self.last_position = self._newest(self._database)
         database = self._database
         appends = [job for job in jobs if isinstance(job, Append)]
@@ -201,6 +227,14 @@ class Writer:
                 self._purge(database, job)
             elif isinstance(job, _Stop):
                 self._close()
+
+    def _open(self) -> sqlite3.Connection:
+        """The file, salvaged first where it is damaged; SalvageFailed for one that is perhaps no log at all."""
+        if self.damaged:
+            self.lost += salvage(self._path, time.time_ns() // 1_000).lost
+            self.damaged = False
+            self.generation += 1
+        return connect(self._path)
 
     @staticmethod
     def _newest(database: sqlite3.Connection) -> int:

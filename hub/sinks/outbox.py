@@ -29,6 +29,10 @@ LONGEST_SLEEP_S: Final = 60.0
 
 DATABASE_PAUSE_S: Final = 1.0
 
+CLOCK_LOOK_S: Final = 1.0
+CLOCK_STEP_S: Final = 5.0
+"""A clock that moves by more than this against the monotonic one was set."""
+
 log = structlog.get_logger()
 
 
@@ -58,6 +62,7 @@ class OutboxWorker:
         source: str = "tocsin",
         now_s: Callable[[], float] = time.time,
         dice: Callable[[], float] = random.random,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.outbox = Outbox(store.engine, store.bell)
         self.counts = Counts()
@@ -71,12 +76,18 @@ class OutboxWorker:
         self._source = source
         self._now_s = now_s
         self._dice = dice
+        self._monotonic_s = monotonic_s
 
     async def open(self) -> None:
         """Read keys and take back own claims. Raises EndpointRefused or KeyRefused where an endpoint cannot work."""
         for endpoint in self._endpoints:
             self._webhooks.append(await Webhook.open(endpoint, self._source, self._now_s))
         await self.outbox.release(self._owner)
+        ahead_us = await self.outbox.newest_us() - int(self._now_s() * 1e6)
+        if ahead_us > CLOCK_STEP_S * 1e6:
+            # The clock was ahead when something was put off, and was set right while the hub was down.
+            log.warning("clock_was_set", seconds=round(-ahead_us / 1e6, 1))
+            await self.outbox.shift(-ahead_us)
         orphans = await self.outbox.bury_orphans([endpoint.name for endpoint in self._endpoints])
         if orphans:
             log.warning("messages_for_removed_endpoints", dead_letters=orphans)
@@ -84,8 +95,29 @@ class OutboxWorker:
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_clock(), name="outbox clock")
             for webhook in self._webhooks:
                 tasks.create_task(self._serve(webhook), name=f"outbox {webhook.endpoint.name}")
+
+    async def _watch_clock(self) -> None:
+        """Where the clock is set, what waits goes with it: an hour back must not hold a dispatch for an hour."""
+        ahead_s = self._now_s() - self._monotonic_s()
+        while True:
+            await asyncio.sleep(CLOCK_LOOK_S)
+            step_s = self._now_s() - self._monotonic_s() - ahead_s
+            if abs(step_s) < CLOCK_STEP_S:
+                continue
+            try:
+                await self.outbox.shift(int(step_s * 1e6))
+            except (SQLAlchemyError, StoreBusy, OSError) as error:
+                self.counts.database_errors += 1
+                log.error("outbox_database", error=str(error).splitlines()[0])
+                continue
+            log.warning("clock_was_set", seconds=round(step_s, 1))
+            ahead_s += step_s
+            for breaker in self.breakers.values():
+                breaker.open_until_s += step_s
+            self._bell.ring()
 
     async def close(self) -> None:
         """Close the connections."""

@@ -15,9 +15,12 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, event, inspect, make_url, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
+
+from hub.salvage import is_damage, is_sound, salvage
 
 T = TypeVar("T")
 
@@ -54,6 +57,35 @@ def async_url(url: str) -> URL:
             f"database {parsed.get_backend_name()!r} is not supported: use sqlite:///FILE or postgresql://USER@HOST/NAME"
         )
     return parsed.set(drivername=driver)
+
+
+async def heal(url: str, now_us: int) -> None:
+    """Where the SQLite file at `url` is damaged, save what can be read of it; nobody may have it open.
+
+    Raises SalvageFailed where nothing can: a hub that began with an empty state would let a stranger be its first
+    administrator, so a person has to put a backup back.
+    """
+    path = file_of(url)
+    if path is not None and not await asyncio.to_thread(is_sound, path):
+        await asyncio.to_thread(salvage, path, now_us)
+
+
+def file_of(url: str) -> Path | None:
+    """The file of a SQLite address; None for another database."""
+    parsed = async_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database))
+
+
+def on_damage(engine: AsyncEngine, tell: Callable[[], None]) -> None:
+    """Call `tell` each time SQLite finds that the file of `engine` is damaged."""
+
+    def look(context: ExceptionContext) -> None:
+        if is_damage(context.original_exception):
+            tell()
+
+    event.listen(engine.sync_engine, "handle_error", look)
 
 
 def open_engine(url: str) -> AsyncEngine:
@@ -126,9 +158,8 @@ def is_busy(error: DBAPIError) -> bool:
 
 async def migrate(url: str) -> None:
     """Bring the database at `url` to the newest schema; costs one query where it already is there."""
-    parsed = async_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        await asyncio.to_thread(Path(str(parsed.database)).parent.mkdir, parents=True, exist_ok=True)
+    if (path := file_of(url)) is not None:
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     engine = open_engine(url)
     try:
         await migrate_engine(engine)

@@ -106,8 +106,25 @@ class Outbox:
         return found
 
     async def release(self, owner: str) -> None:
-        """Give back what `owner` had claimed: at its start, after it died."""
-        await self._change(OUTBOX.c.claimed_by == owner, claimed_by=None, claimed_until_us=None)
+        """Give back what `owner` had claimed: at its start, after it died.
+
+        The attempt in which it died does not count: a hub that is killed often must not use up a message's schedule.
+        """
+        given = {"claimed_by": None, "claimed_until_us": None, "attempts": OUTBOX.c.attempts - 1}
+        await self._change(OUTBOX.c.claimed_by == owner, **given)
+
+    async def shift(self, by_us: int) -> None:
+        """The clock was set by `by_us`: what waits, waits as long as it would have."""
+        claimed = OUTBOX.c.claimed_until_us + by_us
+        await self._change(OUTBOX.c.state == "pending", due_us=OUTBOX.c.due_us + by_us, claimed_until_us=claimed)
+
+    async def newest_us(self) -> int:
+        """The latest moment that anything here was made or tried; 0 where nothing was."""
+        made = select(func.coalesce(func.max(OUTBOX.c.created_us), 0))
+        tried = select(func.coalesce(func.max(DELIVERY.c.at_us), 0))
+        async with reading(self._engine) as connection:
+            found = [(await connection.execute(query)).scalar_one() for query in (made, tried)]
+        return int(max(found))
 
     async def hurry(self, endpoint: str, now_us: int) -> None:
         """Make everything that waits for `endpoint` due now: it answers again."""

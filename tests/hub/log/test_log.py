@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sqlite3
 import subprocess
@@ -228,3 +229,40 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, lines: int) 
         acknowledged += process.stdout.readlines()
     whole = {line.strip() for line in acknowledged if line.endswith("\n")}
     assert whole <= {str(entry.message.id) for entry in read_file(path)}
+
+
+def hurt(path: Path, page: int) -> None:
+    """Write over one page of a file that nobody has open."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with path.open("r+b") as file:
+        file.seek(page * 4_096)
+        file.write(b"\xa5" * 4_096)
+
+
+@pytest.mark.parametrize("notice", ["scrub", "read", "append"])
+async def test_a_damaged_page_takes_its_rows_and_the_log_goes_on_by_itself(
+    tmp_path: Path, detection, notice: str
+) -> None:
+    path = tmp_path / "log.sqlite"
+    log = await EmbeddedLog.open(path)
+    await log.append([detection(number) for number in range(600)])
+    await log.commit("fusion", 500)
+    await log.aclose()
+    await asyncio.to_thread(hurt, path, 12)
+    again = await EmbeddedLog.open(path)
+    if notice == "scrub":
+        assert not await again.scrub()
+        assert await again.scrub()
+    elif notice == "read":
+        await again.read(0, 1_000)
+    new = [detection(number) for number in range(600, 1_500)]
+    assert (await again.append(new)).accepted == 900
+    saved = [entry.position for entry in await again.read(0, 2_000)]
+    assert saved[-900:] == list(range(601, 1_501))
+    assert 560 < len(saved) - 900 < 600
+    assert len(saved) - 900 + again.health().lost == 600
+    assert again.health().fault == ""
+    assert await again.committed("fusion") == 500
+    await again.aclose()
+    assert [entry.position for entry in await stored(path)] == saved

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -12,19 +13,20 @@ import pytest
 from aiohttp import web
 
 from hub.incident import Incident
-from hub.sinks import schedule
+from hub.sinks import outbox, schedule
 from hub.sinks.endpoints import Endpoint
 from hub.sinks.outbox import OutboxWorker
 from hub.store import Decision, Store
-from hub.store.records import OutboxRow
+from hub.store.outbox import Outbox
+from hub.store.records import Delivery, OutboxRow
 
 Make = Callable[..., Awaitable[Store]]
 Confirm = Callable[..., Awaitable[Incident]]
 
 
 @contextlib.asynccontextmanager
-async def working(store: Store, endpoints: Any) -> AsyncIterator[OutboxWorker]:
-    worker = OutboxWorker(store, endpoints, dice=lambda: 0.5)
+async def working(store: Store, endpoints: Any, **options: Any) -> AsyncIterator[OutboxWorker]:
+    worker = OutboxWorker(store, endpoints, dice=lambda: 0.5, **options)
     await worker.open()
     task = asyncio.create_task(worker.run())
     try:
@@ -221,3 +223,51 @@ async def test_an_endpoint_that_answers_again_gets_its_backlog_at_once(
         await confirm(store, "second")
         await until(store, worker, "delivered", 2)
     assert len(receiver.got) == 3
+
+
+async def test_a_clock_set_back_by_an_hour_holds_no_dispatch_for_that_hour(
+    make_store: Make, confirm: Confirm, endpoint: Endpoint, receiver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "CLOCK_LOOK_S", 0.01)
+    monkeypatch.setattr(schedule, "FIRST_WAITS_S", (0.3,) * 100)
+    ahead_s = [3_600.0]
+    store = await make_store([endpoint])
+    async with working(store, [endpoint], now_s=lambda: time.time() + ahead_s[0]) as worker:
+        await confirm(store)
+        async with asyncio.timeout(30):
+            while not worker.counts.failed:  # noqa: ASYNC110 - a receiver refuses what is signed an hour ahead
+                await asyncio.sleep(0.01)
+        ahead_s[0] = 0.0
+        await until(store, worker, "delivered")
+    assert len(receiver.got) == 1
+
+
+async def test_a_clock_set_back_while_the_hub_was_down_holds_nothing_either(
+    make_store: Make, confirm: Confirm, endpoint: Endpoint, receiver: Any
+) -> None:
+    store = await make_store([endpoint])
+    queue = Outbox(store.engine, store.bell)
+    incident = await confirm(store)
+    ahead_us = time.time_ns() // 1_000 + 3_600_000_000
+    (row,) = await queue.claim("police", "hub", ahead_us, 30_000_000, 1)
+    failed = Delivery(
+        message_id=row.notice.message_id, incident=incident.id, endpoint="police", kind="dispatch", attempt=1,
+        at_us=ahead_us, status=500, ok=False, latency_ms=1.0, error="http_500",
+    )  # fmt: skip
+    await queue.settle(row, failed, "pending", ahead_us + 1)
+    async with working(store, [endpoint]) as worker:
+        await until(store, worker, "delivered")
+    assert len(receiver.got) == 1
+
+
+async def test_a_hub_that_is_killed_often_uses_up_no_attempts(
+    make_store: Make, confirm: Confirm, endpoint: Endpoint
+) -> None:
+    store = await make_store([endpoint])
+    queue = Outbox(store.engine, store.bell)
+    await confirm(store)
+    now_us = time.time_ns() // 1_000
+    for _death in range(20):
+        (row,) = await queue.claim("police", "hub", now_us, 30_000_000, 1)
+        assert row.attempts == 1
+        await queue.release("hub")
