@@ -50,7 +50,7 @@ def composited(clips: list[Clip]) -> dict[str, Tally]:
 
 def _stopped(clip: Clip, polygon: Polygon, tallies: dict[str, Tally]) -> None:
     """Hold real vehicles of a traffic clip where they are, one run each, while the rest of the traffic drives on."""
-    frames = [StillFrame(frame.image.copy(), frame.utc_us, frame.index) for frame in frames_of(clip)]
+    frames = [StillFrame(frame.image.copy(), frame.utc_us, frame.index) for frame in frames_of(clip, pictures=True)]
     if len(frames) < 200 or dominant_direction(frames, polygon) is None:
         return
     road = np.median(np.stack([frame.image for frame in frames[::12]]), axis=0).astype(np.uint8)

@@ -55,9 +55,12 @@ class Tally:
     alarms: list[str] = field(default_factory=list)
 
 
-def frames_of(clip: Clip, change: Change | None = None) -> Iterator[Frame]:
+def frames_of(clip: Clip, change: Change | None = None, *, pictures: bool = False) -> Iterator[Frame]:
     """Frames of a clip as fast as they come, decoded in a child, altered where asked."""
-    source = ChildSource(Spec("file", str(clip.path)), start_utc_us=START_US)
+    # Unaltered clips take the way of the agent; what is to be altered has to be a picture.
+    source = ChildSource(
+        Spec("file", str(clip.path), parts=change is None and not pictures, colour=True), start_utc_us=START_US
+    )
     try:
         for frame in source.frames():
             if change is None:
@@ -139,7 +142,7 @@ def wrong_way(clip: Clip, event: Event, tallies: dict[str, Tally], *, reverse: b
     Vehicles are counted on a line across the zone by a method of its own (`crossings`), and joined one to one with what
     was said within five seconds. `reverse` plays the clip backwards under its true direction instead.
     """
-    frames = [StillFrame(frame.image.copy(), frame.utc_us, frame.index) for frame in frames_of(clip)]
+    frames = [StillFrame(frame.image.copy(), frame.utc_us, frame.index) for frame in frames_of(clip, pictures=True)]
     direction = dominant_direction(frames, event.polygon)
     if direction is None:
         return

@@ -129,6 +129,8 @@ def _source(
         max_fps=rules.max_fps,
         paced=paced,
         masks=rules.masks,
+        parts=True,
+        colour=bool(rules.watching("fire")),
     )
     return ChildSource(spec, start_utc_us=_start_us(start), repeat=repeat, patient=patient)
 

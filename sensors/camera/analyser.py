@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import cv2
-import numpy as np
 
 from sensors.camera.blobs import find_blobs
 from sensors.camera.flow import Flow
-from sensors.camera.frames import Frame, Image
+from sensors.camera.frames import Frame
 from sensors.camera.ground import GroundMap
-from sensors.camera.masks import Masks
 from sensors.camera.moment import Finding, Moment, Rule
+from sensors.camera.reduce import Reducer
 from sensors.camera.rules.abandoned_object import AbandonedObject
 from sensors.camera.rules.crowd_density import CrowdDensity
 from sensors.camera.rules.crowd_movement import LEAST_CELLS, CrowdMovement
@@ -66,7 +65,7 @@ class Analyser:
 
     def __init__(self, settings: CameraSettings) -> None:
         self._settings = settings
-        self._masks = Masks(settings.masks)
+        self._reducer = Reducer(settings.masks, settings.width, colour=bool(settings.watching("fire")))
         self._scene = Scene()
         self._tracker = Tracker()
         self._standing = Standing()
@@ -88,16 +87,16 @@ class Analyser:
         if dt_s < 0:
             return Analysis((), "learning")
         self._last_us = frame.utc_us
-        image = self._reduced(frame.image)
-        aspect = image.shape[0] / image.shape[1]
+        grey, colour = self._reducer.of(frame)
+        aspect = grey.shape[0] / grey.shape[1]
         standing = self._standing
-        view = self._scene.step(image, min(dt_s, _LONGEST_STEP_S), standing.hold, standing.forget)
+        view = self._scene.step(grey, min(dt_s, _LONGEST_STEP_S), standing.hold, standing.forget, colour)
         if not view.ready:
             return Analysis((), "learning")
         blobs = [] if view.upset else find_blobs(view.foreground)
         tracks = self._tracker.step(blobs, now_s, dt_s, aspect)
         things = () if view.upset else standing.step(view.grey, view.background, view.foreground, tracks, now_s, aspect)
-        flow = self._flow.step(view.grey, dt_s, wanted=_spread(view)) if self._flow is not None else None
+        flow = self._flow.step(view.grey, dt_s, wanted=lambda: _spread(view)) if self._flow is not None else None
         moment = Moment(now_s, dt_s, view, tracks, things, flow, aspect)
         sight = self._watch.step(view, now_s)
         findings = () if sight != "ok" else tuple(finding for rule in self._rules for finding in rule.step(moment))
@@ -113,18 +112,8 @@ class Analyser:
         """UTC in µs of a moment of this analysis."""
         return (self._first_us or 0) + round(moment_s * 1e6)
 
-    def _reduced(self, image: Image) -> Image:
-        """Mask, then bring to the width of the analysis: a masked pixel never reaches an average."""
-        image = self._masks.applied(image)
-        height, width = image.shape[:2]
-        if width <= self._settings.width:
-            return image
-        scale = self._settings.width / width
-        size = self._settings.width, max(16, round(height * scale))
-        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
 
 def _spread(view: View) -> bool:
     """True when foreground stands in several places: flow is asked only where a crowd may be."""
     places = cv2.resize(view.foreground, (8, 6), interpolation=cv2.INTER_AREA)
-    return int(np.count_nonzero(places > 5)) >= LEAST_CELLS
+    return cv2.countNonZero(cv2.compare(places, 5, cv2.CMP_GT)) >= LEAST_CELLS

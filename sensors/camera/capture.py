@@ -6,6 +6,8 @@ What comes from the child is treated as hostile too: a packet of the wrong form 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import math
 import os
 import re
 import select
@@ -22,7 +24,8 @@ import numpy as np
 from sensors.camera import decoder
 from sensors.camera.budget import RestartBudget
 from sensors.camera.decoder import HEADER, Opened, Spec
-from sensors.camera.frames import Frame, SourceError, SourceHealth, StillFrame
+from sensors.camera.frames import Frame, Image, ReducedFrame, SourceError, SourceHealth, StillFrame
+from sensors.camera.reduce import MAX_SIDE
 from sensors.protocol import CaptureState
 
 STALL_S: Final = 10.0
@@ -30,7 +33,9 @@ STALL_S: Final = 10.0
 _OPEN_S: Final = 20.0
 _AHEAD: Final = 2
 """Frames asked for in advance, so that the child decodes while the parent analyses."""
-_MAX_PAYLOAD: Final = decoder.MAX_SIDE * decoder.MAX_SIDE * 3
+_MAX_PAYLOAD: Final = MAX_SIDE * MAX_SIDE * 3
+_PIPE_BYTES: Final = 1 << 20
+"""A picture fits into the pipe at once: neither side waits for the other in the middle of one."""
 
 _MENDS: Final = {
     "open_failed": "Check the address, the password and that the file is a video",
@@ -155,6 +160,8 @@ class ChildSource:
         if child.stdin is None or child.stdout is None:
             raise _ChildGone("decoder_crashed")
         asked, out = child.stdin.fileno(), child.stdout.fileno()
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         try:
             _write(asked, msgspec.json.encode(spec) + b"\n" + b"+" * _AHEAD)
             for frame in self._packets(out, asked, base_us):
@@ -173,7 +180,7 @@ class ChildSource:
     def _packets(self, out: int, asked: int, base_us: int | None) -> Iterator[Frame]:
         limit_s = _OPEN_S
         while True:
-            magic, kind, _, height, width, skipped, media_us, utc_us, length = HEADER.unpack(
+            magic, kind, form, height, width, skipped, media_us, utc_us, length = HEADER.unpack(
                 self._read(out, HEADER.size, limit_s)
             )
             limit_s = self._stall_s
@@ -181,8 +188,7 @@ class ChildSource:
                 raise _ChildGone("bad_packet")
             payload = self._read(out, length, limit_s)
             if kind == decoder.FRAME:
-                if length != height * width * 3 or not length:
-                    raise _ChildGone("bad_packet")
+                planes = _planes(payload, form, height, width)
                 self._skipped += skipped
                 self._last_media_us = media_us
                 if self._spec.kind == "file":
@@ -190,8 +196,10 @@ class ChildSource:
                         base_us = self._start_utc_us = utc_us - media_us
                     utc_us = base_us + media_us
                 _write(asked, b"+")
-                image = np.frombuffer(payload, np.uint8).reshape(height, width, 3)
-                yield StillFrame(image, utc_us, self._frames)
+                if form == decoder.PICTURE:
+                    yield StillFrame(planes[0], utc_us, self._frames)
+                else:
+                    yield ReducedFrame(planes[0], planes[1] if len(planes) > 1 else None, utc_us, self._frames)
             elif kind == decoder.OPENED:
                 self._audio += _opened(payload).audio_tracks
             elif kind == decoder.ENDED and self._spec.kind == "file":
@@ -216,6 +224,24 @@ class ChildSource:
             elif time.monotonic() >= deadline:
                 raise _ChildGone("stalled")
         return buffer
+
+
+def _planes(payload: bytearray, form: int, height: int, width: int) -> list[Image]:
+    """The arrays of a packet, in the shapes that its form and size say; _ChildGone when its length is another."""
+    shapes: dict[int, list[tuple[int, ...]]] = {
+        decoder.PICTURE: [(height, width, 3)],
+        decoder.GREY: [(height, width)],
+        decoder.GREY_AND_COLOUR: [(height, width), (height // 2, width // 2, 3)],
+    }
+    wanted = shapes.get(form, [])
+    sizes = [math.prod(shape) for shape in wanted]
+    if not payload or min(sizes, default=0) == 0 or sum(sizes) != len(payload):
+        raise _ChildGone("bad_packet")
+    planes, at = [], 0
+    for shape, size in zip(wanted, sizes, strict=True):
+        planes.append(np.frombuffer(payload, np.uint8, size, at).reshape(shape))
+        at += size
+    return planes
 
 
 def shown(where: str) -> str:

@@ -13,7 +13,6 @@ import select
 import struct
 import sys
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -23,18 +22,25 @@ from msgspec import Struct
 if TYPE_CHECKING:
     import cv2
 
+    from sensors.camera.reduce import Reducer
+
 from sensors.camera.containers import audio_tracks
 
 HEADER: Final = struct.Struct("<4sBBHHIqqI")
-"""Magic, kind, padding, height, width, frames skipped before, media time and UTC in µs, payload bytes."""
+"""Magic, kind, form of the picture, height, width, frames skipped before, media time and UTC in µs, payload bytes."""
 MAGIC: Final = b"TCSN"
 FRAME: Final = 1
 OPENED: Final = 2
 FAILED: Final = 3
 ENDED: Final = 4
 
-MAX_SIDE: Final = 640
-"""Longest side of a handed-over frame, in pixels."""
+PICTURE: Final = 0
+"""Form: uint8[h, w, 3]."""
+GREY: Final = 1
+"""Form: uint8[h, w]."""
+GREY_AND_COLOUR: Final = 2
+"""Form: uint8[h, w], then uint8[h/2, w/2, 3]."""
+
 _MEMORY_BYTES: Final = 6 << 30
 """Address space of the child: 8K video with its reference frames fits, a decompression bomb doesn't."""
 _BAD_READS: Final = 30
@@ -48,7 +54,8 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True):
 
     `masks` are normalised polygons that are painted over before anything else sees the picture. `max_fps` bounds the
     frames handed over; the rest is passed over. `paced` plays a file at its own speed. `skip` frames at the start of
-    a file are passed over (resuming after a crash).
+    a file are passed over (resuming after a crash). `parts` hands over grey in place of the picture, with the colours
+    at half the size a few times a second where `colour` asks for them.
     """
 
     kind: Kind
@@ -59,6 +66,8 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     skip: int = 0
     timeout_ms: int = 8_000
     masks: tuple[tuple[tuple[float, float], ...], ...] = ()
+    parts: bool = False
+    colour: bool = False
 
 
 class Opened(Struct, frozen=True):
@@ -79,20 +88,22 @@ def _limit_self() -> None:
 def _send(
     out: int,
     kind: int,
-    payload: bytes | memoryview,
+    *payload: bytes | memoryview,
+    form: int = PICTURE,
     shape: tuple[int, int] = (0, 0),
     skipped: int = 0,
     media_us: int = 0,
 ) -> None:
     utc_us = time.time_ns() // 1_000
-    parts = [
-        HEADER.pack(MAGIC, kind, 0, shape[0], shape[1], min(skipped, 2**32 - 1), media_us, utc_us, len(payload)),
-        payload,
-    ]
-    for part in parts:
-        view = memoryview(part)
-        while view:
-            view = view[os.write(out, view) :]
+    length = sum(map(len, payload))
+    head = HEADER.pack(MAGIC, kind, form, shape[0], shape[1], min(skipped, 2**32 - 1), media_us, utc_us, length)
+    parts = [memoryview(part) for part in (head, *payload)]
+    while parts:
+        written = os.writev(out, parts)
+        while parts and written >= len(parts[0]):
+            written -= len(parts.pop(0))
+        if parts:
+            parts[0] = parts[0][written:]
 
 
 class Credits:
@@ -140,7 +151,7 @@ def _run(spec: Spec, out: int, asked: Credits) -> int:
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp|allowed_media_types;video|stimeout;8000000"
     import cv2
 
-    from sensors.camera.masks import Masks
+    from sensors.camera.reduce import Reducer
 
     cv2.setNumThreads(1)
     limits = [cv2.CAP_PROP_N_THREADS, 1]
@@ -157,22 +168,16 @@ def _run(spec: Spec, out: int, asked: Credits) -> int:
     size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     tracks = audio_tracks(spec.where) if spec.kind == "file" else 0
     _send(out, OPENED, msgspec.json.encode(Opened(*size, fps if 0.01 < fps < 1_000 else 0.0, tracks)))
-    masks = Masks(spec.masks)
+    reducer = Reducer(spec.masks, spec.width, colour=spec.colour)
+    return _loop(spec, out, asked, capture, MediaClock(fps), reducer)
 
-    def small(image: np.ndarray) -> np.ndarray:
-        """Mask first, then reduce: a masked pixel never reaches an average."""
-        if image.ndim == 2:
-            image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-        image = masks.applied(np.ascontiguousarray(image[:, :, :3]))
-        height, width = image.shape[:2]
-        scale = min(1.0, spec.width / width, MAX_SIDE / height)
-        if scale < 1.0:
-            image = cv2.resize(
-                image, (max(8, round(width * scale)), max(8, round(height * scale))), interpolation=cv2.INTER_AREA
-            )
-        return np.ascontiguousarray(image)
 
-    return _loop(spec, out, asked, capture, MediaClock(fps), small)
+def _planes(reducer: Reducer, image: np.ndarray, media_us: int, *, parts: bool) -> tuple[int, list[np.ndarray]]:
+    """What is handed over of one picture, and in which form."""
+    if not parts:
+        return PICTURE, [np.ascontiguousarray(reducer.picture(image))]
+    grey, colour = reducer.parts(image, media_us)
+    return (GREY, [grey]) if colour is None else (GREY_AND_COLOUR, [grey, colour])
 
 
 def _loop(
@@ -181,7 +186,7 @@ def _loop(
     asked: Credits,
     capture: cv2.VideoCapture,
     clock: MediaClock,
-    small: Callable[[np.ndarray], np.ndarray],
+    reducer: Reducer,
 ) -> int:
     live = spec.kind != "file" or spec.paced
     skipped = bad = handed = position = 0
@@ -211,8 +216,12 @@ def _loop(
             continue
         # A fifth of a period of grace: a 12.5 frames/s file at max_fps 12.5 keeps every frame in spite of rounding.
         next_us = moment_us + round(0.8e6 / spec.max_fps)
-        picture = small(image)
-        _send(out, FRAME, picture.data.cast("B"), picture.shape[:2], skipped, media_us)
+        form, planes = _planes(reducer, np.asarray(image, np.uint8), media_us, parts=spec.parts)
+        shape = planes[0].shape[:2]
+        _send(
+            out, FRAME, *(plane.data.cast("B") for plane in planes),
+            form=form, shape=shape, skipped=skipped, media_us=media_us,
+        )  # fmt: skip
         skipped, handed = 0, handed + 1
     _send(out, ENDED if handed else FAILED, b"source_ended" if handed else b"no_frames")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import cv2
@@ -22,10 +23,10 @@ class Flow:
         self._last: Image | None = None
         self._since_s = 0.0
 
-    def step(self, grey: Image, dt_s: float, *, wanted: bool = True) -> Field | None:
+    def step(self, grey: Image, dt_s: float, *, wanted: Callable[[], bool] = lambda: True) -> Field | None:
         """float32[h, w, 2]: (right, down) in picture widths per second at 160 pixels' width; None between two looks.
 
-        Without `wanted` the picture is only kept for the next look.
+        Where `wanted` says no the picture is only kept for the next look.
         """
         self._since_s += dt_s
         if self._last is not None and self._since_s < _EVERY_S:
@@ -35,7 +36,7 @@ class Flow:
         last, since_s = self._last, self._since_s
         self._last, self._since_s = small, 0.0
         # Over a second anything may have moved anywhere: what the flow says then is noise.
-        if not wanted or last is None or last.shape != small.shape or since_s > 0.7:
+        if last is None or last.shape != small.shape or since_s > 0.7 or not wanted():
             return None
         field = np.zeros((*small.shape, 2), np.float32)
         self._dis.calc(last, small, field)

@@ -45,6 +45,24 @@ class StillFrame:
     index: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ReducedFrame:
+    """A frame as the analysis takes it, masked and made small by the decoding child: nothing else crosses the pipe.
+
+    `grey` is uint8[h, w]; `colour` uint8[h/2, w/2, 3], or None between two looks at the colours.
+    """
+
+    grey: Image
+    colour: Image | None
+    utc_us: int
+    index: int
+
+    @property
+    def image(self) -> Image:
+        """The same in grey as uint8[h, w, 3], for who asks for a picture."""
+        return np.repeat(self.grey[:, :, None], 3, axis=2)
+
+
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
     """What a source knows of itself: state, a stable reason, and what it counted since its start."""

@@ -41,8 +41,17 @@ UNDERSTOOD: Final = 0.35
 _CALM_LOOKS: Final = 60
 _STEADY_SIZE: Final = (128, 64)
 """Smaller, and the smoothing of a shifted picture alone makes it fit better."""
-_EVERY: Final = 2
-"""The background learns from every second picture: its time constants are a hundred times longer."""
+_LEARN_EVERY_S: Final = 0.3
+"""The background learns a few times a second: its time constants are forty times longer."""
+_LIGHT_STEP: Final = 1.2
+"""Change of the overall light, in log brightness, that is followed at once: three grey levels at mid grey."""
+_FLICKER_LOOKS: Final = 4
+_STEPS: Final = 255.0 / float(_LOG[-1])
+"""Steps of a unit of log brightness where it is written with eight bits."""
+_UNLOG: Final = np.clip(np.rint(_LOG_OFFSET * np.expm1(np.arange(256) / _STEPS / _LOG_SCALE)), 0, 255).astype(np.uint8)
+"""Those steps back to grey values."""
+_SQUARE: Final = np.ones((3, 3), np.uint8)
+_UPRIGHT: Final = np.ones((5, 3), np.uint8)
 _CELL: Final = 16
 """Side in pixels of a cell of the coarse light field."""
 UPSET_SHARE: Final = 0.5
@@ -58,13 +67,14 @@ def log_brightness(grey: Image) -> Field:
 class View:
     """One picture as the rules see it.
 
-    `grey` uint8[h, w] stabilised; `colour` uint8[h/2, w/2, 3]; `foreground` uint8[h/2, w/2], 255 where something
-    stands or moves; `shift_px` of the camera against its background; `changed` share of foreground; `ready` once a
-    background is known; `background` float32[h, w] on the logarithmic scale of `log_brightness`.
+    `grey` uint8[h, w] stabilised; `colour` uint8[h/2, w/2, 3], or None between two looks at the colours; `foreground`
+    uint8[h/2, w/2], 255 where something stands or moves; `shift_px` of the camera against its background; `changed`
+    share of foreground; `ready` once a background is known; `background` float32[h, w] on the logarithmic scale of
+    `log_brightness`.
     """
 
     grey: Image
-    colour: Image
+    colour: Image | None
     foreground: Image
     shift_px: tuple[float, float]
     changed: float
@@ -85,7 +95,7 @@ def _misfit(one: Field, other: Field) -> float:
 class Steady:
     """How far the picture is shifted against a reference: phase correlation on a small picture.
 
-    While the camera has long stood still, only every third picture is asked.
+    While the camera has long stood still, only every fourth picture is asked.
     """
 
     def __init__(self) -> None:
@@ -101,7 +111,7 @@ class Steady:
     def shift(self, grey: Image) -> tuple[float, float]:
         """(right, down) shift in pixels of `grey` against the reference; (0, 0) where it explains nothing."""
         self._calm += 1
-        if self._reference is None or (self._calm > _CALM_LOOKS and self._calm % 3):
+        if self._reference is None or (self._calm > _CALM_LOOKS and self._calm % 4):
             return 0.0, 0.0
         small = self._small(grey)
         (right, down), response = cv2.phaseCorrelate(self._reference, small, self._window)
@@ -139,122 +149,155 @@ class Scene:
         self._shape = shape
         self._first, self._first_s, self._ready = [], 0.0, False
         self._background: Field = np.zeros((height, width), np.float32)
-        self._floor = self._ceiling = self._background
+        self._low: Image = np.zeros((height, width), np.uint8)
+        self._high = self._low
+        self._overall = self._overall_used = 0.0
+        # Every fourth pixel of every fourth row: sixteen samples a cell are enough for light.
+        whole = max(1, height // _CELL) * _CELL, max(1, width // _CELL) * _CELL
+        self._sampled = slice(0, whole[0], 4), slice(0, whole[1], 4)
+        self._known: Field = self._background[self._sampled]
         self._learn_s = 0.0
+        self._learnt = 0
         self._spread: Field = np.full((height, width), 1.0, np.float32)
         self._light: Field = np.zeros((max(1, height // _CELL), max(1, width // _CELL)), np.float32)
         self._flicker: Field = np.zeros((height // 2, width // 2), np.float32)
         self._before: Image = np.zeros((height // 2, width // 2), np.uint8)
-        self._steps = 0
+        self._calm: Image = np.full((height // 2, width // 2), 255, np.uint8)
+        self._looks = 0
         self._upset_s = 0.0
         self._steady = Steady()
-
-    def _take(self, level: Field, where: Image) -> None:
-        """Replace the background in `where` uint8[h/2, w/2] by what is seen now."""
-        full = cv2.resize(where, (level.shape[1], level.shape[0]), interpolation=cv2.INTER_NEAREST)
-        cv2.copyTo(level, full, self._background)
 
     def forget(self) -> None:
         """Start over: the camera was moved, or the light changed for good."""
         self._shape = ()
 
-    def step(self, image: Image, dt_s: float, hold: Image | None = None, forget: Image | None = None) -> View:
-        """Compare one picture uint8[h, w, 3], `dt_s` after the last, with the background, and learn from it.
+    def step(
+        self,
+        grey: Image,
+        dt_s: float,
+        hold: Image | None = None,
+        forget: Image | None = None,
+        colour: Image | None = None,
+    ) -> View:
+        """Compare one picture `grey` uint8[h, w], `dt_s` after the last, with the background, and learn from it.
 
         `hold` uint8[h/2, w/2] marks where something stands still that must not become background, `forget` where
-        something went away and the background must be taken anew.
+        something went away and the background must be taken anew. `colour` uint8[h/2, w/2, 3] is carried along.
         """
-        if image.shape != self._shape:
-            self._reset(image.shape)
-        height, width = image.shape[:2]
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        colour = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        if grey.shape != self._shape:
+            self._reset(grey.shape)
         if not self._ready:
             return self._bootstrap(grey, colour, dt_s)
         right, down = self._steady.shift(grey)
         if right or down:
             move = _translation(-right, -down)
-            grey = cv2.warpAffine(grey, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
-            half = _translation(-right / 2, -down / 2)
-            colour = cv2.warpAffine(colour, half, colour.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
-        foreground, level, light = self._compare(grey, dt_s)
+            grey = cv2.warpAffine(grey, move, grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+            if colour is not None:
+                half = _translation(-right / 2, -down / 2)
+                colour = cv2.warpAffine(colour, half, colour.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+        foreground = self._compare(grey, dt_s)
         changed = cv2.countNonZero(foreground) / foreground.size
         upset = changed > UPSET_SHARE
-        self._learn(level, light, foreground, dt_s, hold, upset)
+        self._learn(grey, foreground, dt_s, hold, upset)
         if forget is not None:
-            self._take(level, forget)
+            cv2.copyTo(cv2.subtract(cv2.LUT(grey, _LOG), self._light_field()), _doubled(forget, grey), self._background)
         return View(grey, colour, foreground, (right, down), changed, upset, True, self._background)
 
-    def _bootstrap(self, grey: Image, colour: Image, dt_s: float) -> View:
+    def _bootstrap(self, grey: Image, colour: Image | None, dt_s: float) -> View:
         self._first_s += dt_s if self._first else 0.0
         if not self._first or self._first_s >= len(self._first) * BOOTSTRAP_S / _BOOTSTRAP_FRAMES:
             self._first.append(grey)
         if len(self._first) >= _BOOTSTRAP_FRAMES:
             median = np.median(np.stack(self._first), axis=0).astype(np.uint8)
             self._background = cv2.LUT(median, _LOG)
-            self._spread_background()
+            self._bound()
             self._steady.reference(median)
             self._first, self._ready = [], True
         return View(grey, colour, np.zeros_like(self._before), (0.0, 0.0), 0.0, False, False, self._background)
 
-    def _spread_background(self) -> None:
-        kernel = np.ones((3, 3), np.uint8)
-        step = cv2.add(cv2.multiply(self._spread, 3.0), _BASE_THRESHOLD)
-        self._floor = cv2.subtract(cv2.erode(self._background, kernel), step)
-        self._ceiling = cv2.add(cv2.dilate(self._background, kernel), step)
+    def _light_field(self) -> Field:
+        """The change of light against the background, at full size: the overall one and the local one."""
+        size = self._shape[1], self._shape[0]
+        return np.asarray(
+            cv2.add(cv2.resize(self._light, size, interpolation=cv2.INTER_LINEAR), self._overall), np.float32
+        )
 
-    def _compare(self, grey: Image, dt_s: float) -> tuple[Image, Field, Field]:
-        """Foreground, brightness without the change of light, and that change."""
-        log = cv2.LUT(grey, _LOG)
-        height, width = grey.shape
-        # Every fourth pixel of every fourth row: sixteen samples a cell are enough for light.
-        samples = log[::4, ::4] - self._background[::4, ::4]
-        coarse = cv2.resize(samples, self._light.shape[::-1], interpolation=cv2.INTER_AREA)
+    def _bound(self) -> None:
+        """The grey values between which a pixel is background in the light of this moment.
+
+        Bounds are turned into grey values so that a picture is compared as it comes, eight bits a pixel.
+        """
+        light = cv2.add(cv2.multiply(self._light, _STEPS), self._overall * _STEPS + 128.0)
+        light = cv2.resize(cv2.convertScaleAbs(light), (self._shape[1], self._shape[0]), interpolation=cv2.INTER_LINEAR)
+        here = cv2.addWeighted(cv2.convertScaleAbs(self._background, alpha=_STEPS), 1.0, light, 1.0, -128.0)
+        step = cv2.convertScaleAbs(self._spread, alpha=3.0 * _STEPS, beta=_BASE_THRESHOLD * _STEPS)
+        self._low = cv2.LUT(cv2.subtract(cv2.erode(here, _SQUARE), step), _UNLOG)
+        self._high = cv2.LUT(cv2.add(cv2.dilate(here, _SQUARE), step), _UNLOG)
+        self._overall_used = self._overall
+        self._known = np.ascontiguousarray(self._background[self._sampled])
+
+    def _compare(self, grey: Image, dt_s: float) -> Image:
+        """Foreground uint8[h/2, w/2]: what lies outside the background's values, whatever the light."""
+        rows, columns = self._light.shape
+        samples = cv2.subtract(cv2.LUT(np.ascontiguousarray(grey[self._sampled]), _LOG), self._known)
+        coarse = cv2.resize(samples, (columns, rows), interpolation=cv2.INTER_AREA)
         overall = float(np.partition(coarse, coarse.size // 2, axis=None)[coarse.size // 2])
-        local = cv2.medianBlur(np.clip(coarse - overall, -_CLIP, _CLIP).astype(np.float32), 5)
-        self._light += (1.0 - math.exp(-dt_s / _TAU_LIGHT_S)) * (local - self._light)
-        light = cv2.resize(self._light, (width, height), interpolation=cv2.INTER_LINEAR)
-        light += overall
-        level = cv2.subtract(log, light)
-        raw = cv2.bitwise_not(cv2.inRange(level, self._floor, self._ceiling))
-        half = cv2.resize(raw, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        local = cv2.medianBlur(cv2.min(cv2.max(cv2.subtract(coarse, overall), -_CLIP), _CLIP), 5)
+        cv2.accumulateWeighted(local, self._light, 1.0 - math.exp(-dt_s / _TAU_LIGHT_S))
+        self._overall = overall
+        if abs(overall - self._overall_used) > _LIGHT_STEP or dt_s > _LEARN_EVERY_S:
+            self._bound()
+        raw = cv2.bitwise_not(cv2.inRange(grey, self._low, self._high))
+        half = cv2.resize(raw, self._before.shape[::-1], interpolation=cv2.INTER_AREA)
         _, half = cv2.threshold(half, 110, 255, cv2.THRESH_BINARY)
-        return self._without_flicker(half, dt_s), level, light
+        return self._without_flicker(half, dt_s)
 
     def _without_flicker(self, raw: Image, dt_s: float) -> Image:
         """Drop pixels that come and go all the time: foliage toggles in a quarter of the frames, traffic in few."""
         toggled = cv2.bitwise_xor(raw, self._before)
         self._before = raw
         cv2.accumulateWeighted(toggled, self._flicker, min(0.1, 1.0 - math.exp(-dt_s / _TAU_FLICKER_S)))
-        calm = cv2.compare(cv2.blur(self._flicker, (5, 5)), 0.12 * 255, cv2.CMP_LT)
-        kept = cv2.bitwise_and(raw, calm)
-        return np.asarray(cv2.morphologyEx(kept, cv2.MORPH_CLOSE, np.ones((5, 3), np.uint8)), np.uint8)
+        if self._looks % _FLICKER_LOOKS == 0:
+            self._calm = cv2.compare(cv2.blur(self._flicker, (5, 5)), 0.12 * 255, cv2.CMP_LT)
+        self._looks += 1
+        kept = cv2.bitwise_and(raw, self._calm)
+        return np.asarray(cv2.morphologyEx(kept, cv2.MORPH_CLOSE, _UPRIGHT), np.uint8)
 
-    def _learn(
-        self, level: Field, light: Field, foreground: Image, dt_s: float, hold: Image | None, upset: bool
-    ) -> None:
-        self._steps += 1
+    def _learn(self, grey: Image, foreground: Image, dt_s: float, hold: Image | None, upset: bool) -> None:
         self._learn_s += dt_s
         self._upset_s = self._upset_s + dt_s if upset else 0.0
-        if self._steps % _EVERY:
+        if self._learn_s < _LEARN_EVERY_S:
             return
         passed_s, self._learn_s = self._learn_s, 0.0
-        size = level.shape[1], level.shape[0]
+        self._learnt += 1
         # The background follows the light too: what is learnt is the picture as it is.
-        log = cv2.add(level, light)
+        log = cv2.LUT(grey, _LOG)
         if self._upset_s > 2.0:
             cv2.accumulateWeighted(log, self._background, 1.0 - math.exp(-passed_s))
         else:
-            wide = cv2.dilate(foreground, np.ones((3, 3), np.uint8))
-            calm = cv2.bitwise_not(cv2.resize(wide, size, interpolation=cv2.INTER_NEAREST))
+            calm = cv2.bitwise_not(_doubled(cv2.dilate(foreground, _SQUARE), grey))
             alpha = 1.0 - math.exp(-passed_s / _TAU_BACKGROUND_S)
             cv2.accumulateWeighted(log, self._background, alpha, mask=calm)
-            if self._steps % (2 * _EVERY) == 0 and not upset:
+            if not upset:
                 slow = foreground if hold is None else cv2.bitwise_and(foreground, cv2.bitwise_not(hold))
-                slow = cv2.resize(slow, size, interpolation=cv2.INTER_NEAREST)
-                slowly = 1.0 - math.exp(-2 * passed_s / _TAU_FOREGROUND_S)
-                cv2.accumulateWeighted(log, self._background, slowly, mask=slow)
-                off = cv2.absdiff(level, self._background)
-                cv2.accumulateWeighted(off, self._spread, min(0.2, 2 * alpha), mask=calm)
-        if self._steps % (2 * _EVERY) == 0:
-            self._spread_background()
+                if cv2.countNonZero(slow):
+                    slowly = 1.0 - math.exp(-passed_s / _TAU_FOREGROUND_S)
+                    cv2.accumulateWeighted(log, self._background, slowly, mask=_doubled(slow, grey))
+                if self._learnt % 2 == 0:
+                    off = cv2.absdiff(cv2.subtract(log, self._light_field()), self._background)
+                    cv2.accumulateWeighted(off, self._spread, min(0.2, 2 * alpha), mask=calm)
+        self._bound()
+
+
+def _doubled(half: Image, like: Image) -> Image:
+    """uint8[h, w], each pixel of `half` uint8[h/2, w/2] four times; a fifth of the cost of a resize."""
+    wide = np.multiply(half, 257, dtype=np.uint16).view(np.uint8)
+    full = wide.repeat(2, axis=0)
+    if full.shape == like.shape:
+        return full
+    return np.asarray(
+        cv2.copyMakeBorder(
+            full, 0, like.shape[0] - full.shape[0], 0, like.shape[1] - full.shape[1], cv2.BORDER_REPLICATE
+        ),
+        np.uint8,
+    )

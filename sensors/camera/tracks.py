@@ -94,6 +94,22 @@ def _centre(blob: Blob) -> tuple[float, float]:
     return blob.x + blob.w / 2, blob.y + blob.h / 2
 
 
+def _motion(dt_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Transition and process noise, float32[4, 4], of constant velocity over `dt_s`."""
+    transition = np.eye(4, dtype=np.float32)
+    transition[0, 2] = transition[1, 3] = dt_s
+    # White acceleration of 0.3 widths/s²: a pedestrian turns, a car brakes.
+    q = 0.09 * dt_s
+    return transition, np.diag([q * dt_s**2 / 3, q * dt_s**2 / 3, q, q]).astype(np.float32)
+
+
+def _predicted(track: Track, transition: np.ndarray, noise: np.ndarray) -> tuple[float, float]:
+    track.filter.transitionMatrix = transition
+    track.filter.processNoiseCov = noise
+    state = track.filter.predict()
+    return float(state[0, 0]), float(state[1, 0])
+
+
 class Tracker:
     """Joins blobs to tracks frame by frame."""
 
@@ -103,7 +119,8 @@ class Tracker:
 
     def step(self, blobs: Sequence[Blob], now_s: float, dt_s: float, aspect: float) -> list[Track]:
         """Take the blobs of one frame; the tracks that were seen in it."""
-        predicted = [self._predict(track, dt_s) for track in self.tracks]
+        transition, noise = _motion(dt_s)
+        predicted = [_predicted(track, transition, noise) for track in self.tracks]
         pairs = self._assign(predicted, blobs, aspect)
         taken = set()
         for track_index, blob_index in pairs:
@@ -114,16 +131,6 @@ class Tracker:
             if index not in taken:
                 self._begin(blob, now_s, aspect)
         return [track for track in self.tracks if track.seen_s == now_s]
-
-    def _predict(self, track: Track, dt_s: float) -> tuple[float, float]:
-        transition = np.eye(4, dtype=np.float32)
-        transition[0, 2] = transition[1, 3] = dt_s
-        track.filter.transitionMatrix = transition
-        # White acceleration of 0.3 widths/s²: a pedestrian turns, a car brakes.
-        q = 0.09 * dt_s
-        track.filter.processNoiseCov = np.diag([q * dt_s**2 / 3, q * dt_s**2 / 3, q, q]).astype(np.float32)
-        state = track.filter.predict()
-        return float(state[0, 0]), float(state[1, 0])
 
     def _assign(
         self, predicted: Sequence[tuple[float, float]], blobs: Sequence[Blob], aspect: float
@@ -140,6 +147,8 @@ class Tracker:
                 if distance < _GATE:
                     ratio = abs(math.log(blob.area / track.blob.area))
                     cost[row, column] = distance + 0.3 * ratio
+        if cost.shape == (1, 1):
+            return [(0, 0)] if cost[0, 0] < 1e3 else []
         rows, columns = linear_sum_assignment(cost)
         return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] < 1e3]
 
