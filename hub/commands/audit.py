@@ -6,11 +6,13 @@ import asyncio
 import base64
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from hub.commands._state import ConfigOption, DataOption, JsonOption, configured, refused
 
 if TYPE_CHECKING:
     from hub.policy.audit import Head, Leaf
@@ -18,17 +20,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Check, export and prove the audit log.")
 
-DataOption = Annotated[Path, typer.Option("--data-dir", help="The hub's data.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+OutOption = Annotated[Path, typer.Option(help="The file to write; keep it where the hub can't reach it.")]
 
 
-async def _read(data_dir: Path) -> tuple[list[Leaf], list[Head]]:
+async def _read(url: str) -> tuple[list[Leaf], list[Head]]:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from hub.policy.audit import AuditLog
     from hub.store import open_engine
 
-    engine = open_engine(f"sqlite+aiosqlite:///{data_dir / 'state.sqlite'}")
+    engine = open_engine(url)
     audit = AuditLog(engine, Ed25519PrivateKey.generate())  # reading needs no key, and verifying must not have one
     try:
         leaves: list[Leaf] = []
@@ -42,13 +43,12 @@ async def _read(data_dir: Path) -> tuple[list[Leaf], list[Head]]:
 def _load(source: Path) -> tuple[list[Leaf], list[Head]]:
     """From a hub's data folder, or from an exported file."""
     import msgspec
-    from sqlalchemy.exc import DatabaseError
 
     from hub.policy.audit import Head, Leaf
 
+    if source.is_dir():
+        return _of_hub(None, source)
     try:
-        if source.is_dir() and (source / "state.sqlite").exists():
-            return asyncio.run(_read(source))
         leaves, heads = [], []
         with source.open("rb") as file:
             for line in file:
@@ -58,9 +58,34 @@ def _load(source: Path) -> tuple[list[Leaf], list[Head]]:
                 else:
                     heads.append(msgspec.convert(row, Head, strict=False))
         return leaves, heads
-    except (OSError, msgspec.MsgspecError, DatabaseError) as error:
-        typer.echo(f"{source} is neither a hub's data nor an exported audit log: {error}", err=True)
-        raise typer.Exit(2) from None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise refused(f"{source} is neither a hub's data nor an exported audit log: {error}") from None
+
+
+def _of_hub(config: Path | None, data_dir: Path | None) -> tuple[list[Leaf], list[Head]]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    loaded = configured(config, data_dir)
+    try:
+        return asyncio.run(_read(loaded.database_url))
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise refused(f"The audit log can't be read: {reason} [state_unusable]") from None
+
+
+def _newest(config: Path | None, data_dir: Path | None) -> Head:
+    _, heads = _of_hub(config, data_dir)
+    if not heads:
+        raise refused("There is no signed head yet; the hub signs one at its start and every day.", 1)
+    return heads[-1]
+
+
+def _write(out: Path, lines: Iterable[bytes]) -> None:
+    try:
+        with out.open("wb") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise refused(f"{out} can't be written: {error.strerror}.") from None
 
 
 @app.command(
@@ -88,8 +113,7 @@ def verify(
             heads = [*heads, msgspec.json.decode(head_file.read_bytes(), type=Head)]
         trusted = base64.b64decode(key, validate=True) if key else None
     except (OSError, ValueError, msgspec.MsgspecError) as error:
-        typer.echo(f"The key or the head can't be read: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise refused(f"The key or the head can't be read: {error}") from None
     verdict = walk(leaves, heads, trusted)
     stamped, fault = _stamped(stamp, tsa_certificate, heads)
     if fault:
@@ -115,8 +139,7 @@ def _stamped(stamp: Path | None, certificate: Path | None, heads: list[Head]) ->
     if stamp is None and certificate is None:
         return None, ""
     if stamp is None or certificate is None:
-        typer.echo("--stamp and --tsa-certificate go together.", err=True)
-        raise typer.Exit(2)
+        raise refused("--stamp and --tsa-certificate go together.")
     from cryptography import x509
 
     from hub.policy.stamp import StampRefused, check
@@ -124,12 +147,11 @@ def _stamped(stamp: Path | None, certificate: Path | None, heads: list[Head]) ->
     try:
         body, roots = stamp.read_bytes(), x509.load_pem_x509_certificates(certificate.read_bytes())
     except (OSError, ValueError) as error:
-        typer.echo(f"The time-stamp or the certificate can't be read: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise refused(f"The time-stamp or the certificate can't be read: {error}") from None
     try:
         return check(body, heads, roots), ""
-    except StampRefused as refused:
-        return None, f"{refused} ({refused.code})"
+    except StampRefused as problem:
+        return None, f"{problem} ({problem.code})"
 
 
 def _lines(leaves: list[Leaf], heads: list[Head]) -> Iterator[bytes]:
@@ -142,30 +164,30 @@ def _lines(leaves: list[Leaf], heads: list[Head]) -> Iterator[bytes]:
 @app.command(epilog="Example: tocsin audit export --data-dir tocsin-data --out audit.jsonl")
 def export(
     out: Annotated[Path, typer.Option(help="The file to write, one JSON object a line.")],
-    data_dir: DataOption = Path("tocsin-data"),
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
 ) -> None:
     """Write the whole log to a file that `verify` checks on any machine."""
-    leaves, heads = _load(data_dir)
-    with out.open("wb") as file:
-        file.writelines(_lines(leaves, heads))
+    leaves, heads = _of_hub(config, data_dir)
+    _write(out, _lines(leaves, heads))
     typer.echo(f"{len(leaves)} records and {len(heads)} signed heads in {out}")
 
 
 @app.command(epilog="Example: tocsin audit proof 17 --data-dir tocsin-data")
 def proof(
     sequence: Annotated[int, typer.Argument(help="The record's number.", min=0)],
-    data_dir: DataOption = Path("tocsin-data"),
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
 ) -> None:
     """Prove that one record is in the log: the record, its path, and the newest signed head over it (JSON)."""
     import msgspec
 
     from hub.policy.merkle import inclusion_proof
 
-    leaves, heads = _load(data_dir)
+    leaves, heads = _of_hub(config, data_dir)
     covering = [head for head in heads if head.size > sequence]
     if sequence >= len(leaves) or not covering:
-        typer.echo(f"Record {sequence} is not under a signed head (records 0 to {len(leaves) - 1}).", err=True)
-        raise typer.Exit(1)
+        raise refused(f"Record {sequence} is not under a signed head (records 0 to {len(leaves) - 1}).", 1)
     head = covering[-1]
     path = inclusion_proof(sequence, [leaf.leaf for leaf in leaves[: head.size]])
     answer: dict[str, Any] = {
@@ -178,44 +200,32 @@ def proof(
 
 @app.command(epilog="Example: tocsin audit head --data-dir tocsin-data --out head-2026-11-22.json")
 def head(
-    out: Annotated[Path, typer.Option(help="The file to write; keep it where the hub can't reach it.")],
-    data_dir: DataOption = Path("tocsin-data"),
+    out: OutOption,
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
 ) -> None:
     """Write the newest signed head, to be kept elsewhere: with it `verify` finds a log that was cut or rolled back."""
     import msgspec
 
-    _, heads = _load(data_dir)
-    if not heads:
-        typer.echo(f"{data_dir} has no signed head yet; the hub signs one at its start and every day.", err=True)
-        raise typer.Exit(1)
-    newest = heads[-1]
-    try:
-        out.write_bytes(msgspec.json.encode(newest) + b"\n")
-    except OSError as error:
-        typer.echo(f"{out} can't be written: {error.strerror}.", err=True)
-        raise typer.Exit(2) from None
+    newest = _newest(config, data_dir)
+    _write(out, [msgspec.json.encode(newest), b"\n"])
     typer.echo(f"{newest.size} records, root {newest.root.hex()}, in {out}")
 
 
 @app.command(epilog="Example: tocsin audit stamp --tsa https://tsa.example/tsr --out head-2026-11-22.tsr")
 def stamp(
     tsa: Annotated[str, typer.Option(help="Address of an RFC 3161 time-stamping authority.")],
-    out: Annotated[Path, typer.Option(help="The file to write; keep it where the hub can't reach it.")],
-    data_dir: DataOption = Path("tocsin-data"),
+    out: OutOption,
+    config: ConfigOption = None,
+    data_dir: DataOption = None,
 ) -> None:
     """Have the newest signed head time-stamped by a third party; only its hash leaves the machine."""
     from hub.policy.stamp import StampRefused, fetch
 
-    _, heads = _load(data_dir)
-    if not heads:
-        typer.echo(f"{data_dir} has no signed head yet; the hub signs one at its start and every day.", err=True)
-        raise typer.Exit(1)
+    newest = _newest(config, data_dir)
     try:
-        out.write_bytes(asyncio.run(fetch(heads[-1], tsa)))
-    except StampRefused as refused:
-        typer.echo(f"{refused.code}: {refused}", err=True)
-        raise typer.Exit(1) from None
-    except OSError as error:
-        typer.echo(f"{out} can't be written: {error.strerror}.", err=True)
-        raise typer.Exit(2) from None
-    typer.echo(f"{heads[-1].size} records time-stamped, in {out}")
+        answer = asyncio.run(fetch(newest, tsa))
+    except StampRefused as problem:
+        raise refused(f"{problem.code}: {problem}", 1) from None
+    _write(out, [answer])
+    typer.echo(f"{newest.size} records time-stamped, in {out}")
