@@ -21,13 +21,17 @@ from hub.access.limits import add_limits, limited
 from hub.access.rules import check_complete
 from hub.api import (
     alerts,
+    calendar,
     desks,
+    drill,
     events,
+    handover,
     incidents,
     layers,
     metrics,
     openapi,
     register,
+    report,
     roster,
     sensors,
     status,
@@ -49,11 +53,11 @@ from hub.sinks.outcome import add_routes as add_outcomes
 from hub.sinks.routes import add_routes as add_messages
 from hub.store import Store, migrate, open_engine
 from hub.store.context import keeping_context
+from hub.store.engine import heal, on_damage
 from hub.words import catalogue
 
 MAX_BODY: Final = 4 * 1024 * 1024
 """Bytes of a request body; a full batch of 1,000 detections is about 0.4 MB as JSON."""
-from hub.store.engine import heal, on_damage
 
 log = structlog.get_logger()
 
@@ -62,15 +66,15 @@ async def _state(app: web.Application) -> AsyncIterator[None]:
     """The database, brought to the newest schema, and what stands on it."""
     config = app[CONFIG]
     await asyncio.to_thread(catalogue)  # read once here, so that no request ever waits for a file
+    await heal(config.database_url, now_us())
     await migrate(config.database_url)
     engine = open_engine(config.database_url)
-    app[ENGINE] = engine
-    app[STORE] = Store(engine, config.webhooks, config.confirmations)
-    await heal(config.database_url, now_us())
-    app[REGISTRY] = Registry(engine)
-    app[ACCOUNTS] = Accounts(engine)
     app[DAMAGED] = asyncio.Event()
     on_damage(engine, app[DAMAGED].set)
+    app[ENGINE] = engine
+    app[STORE] = Store(engine, config.webhooks, config.confirmations)
+    app[REGISTRY] = Registry(engine)
+    app[ACCOUNTS] = Accounts(engine)
     if not config.open_console and (code := await app[ACCOUNTS].setup_code(now_us())):
         # The only way in on a new hub: there is no default password. It goes to the terminal, never into the log.
         print(f"First start: open {address(config)}/ and enter the one-time code {code}", flush=True)  # noqa: T201
@@ -122,6 +126,10 @@ def build_application(config: HubConfig) -> web.Application:
         register.add_routes,
         desks.add_routes,
         roster.add_routes,
+        handover.add_routes,
+        calendar.add_routes,
+        drill.add_routes,
+        report.add_routes,
         metrics.add_routes,
         openapi.add_routes,
     ):

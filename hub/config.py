@@ -20,6 +20,7 @@ import difflib
 import re
 import tomllib
 import zoneinfo
+from datetime import time
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -114,6 +115,30 @@ class MapConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """GeoJSON file with the city's districts, for the layer of that name; only polygons and names are read."""
 
 
+class DeskConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the control room works."""
+
+    shifts: Annotated[tuple[time, ...], Meta(min_length=1, max_length=12)] = (time(6), time(14), time(22))
+    """The local times at which a shift begins; a handover note belongs to one."""
+
+
+class VideoConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Links into the city's own authorised video system: the hub itself shows and keeps no picture."""
+
+    url: str = ""
+    """Address of a camera there, such as "https://video.example/live?camera={camera}&at={time}": `{camera}` is its name
+    in that system, `{time}` the onset as an ISO 8601 time in UTC. Without one no link is shown."""
+    cameras: dict[str, Annotated[str, Meta(min_length=1, max_length=200)]] = {}
+    """By sensor, what the video system calls it; a camera sensor that is not listed has the same name there."""
+
+    def problem(self) -> str:
+        """What is wrong with it, empty where nothing is."""
+        if self.url and not re.match(r"https?://[^/\s{}]+/", self.url):
+            return "`video.url` is no http or https address with a host and a path"
+        unknown = set(re.findall(r"{(\w*)}", self.url)) - {"camera", "time"}
+        return f"`video.url` has {{{min(unknown)}}}; it may have {{camera}} and {{time}}" if unknown else ""
+
+
 class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything a hub is told; every field has a sane default."""
 
@@ -129,6 +154,8 @@ class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     influxdb: InfluxConfig = InfluxConfig()
     grafana: GrafanaConfig = GrafanaConfig()
     map: MapConfig = MapConfig()
+    desk: DeskConfig = DeskConfig()
+    video: VideoConfig = VideoConfig()
     webhooks: tuple[Endpoint, ...] = ()
     confirmations: Literal[1, 2] = 1
     """How many different people confirm before dispatch: 2 for two-person confirmation."""
@@ -302,6 +329,8 @@ def _check(config: HubConfig, path: Path, text: str) -> None:
             "`open_console` lets a visitor decide without signing in.",
             'It needs `policy.profile = "lab"` and `http.host = "127.0.0.1"`.',
         )
+    if problem := config.video.problem():
+        raise ConfigError(path, _closest_line(lines, "$.video.url"), f"{problem}.")
     for index, declaration in enumerate(config.context):
         if problem := declaration.problem():
             raise ConfigError(path, _closest_line(lines, f"$.context[{index}]"), f"`context`: {problem}.")

@@ -105,9 +105,9 @@ class Incident(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def needs_second_look(incident: Incident) -> bool:
-    """True where a class of `SECOND_LOOK` stands alone: nothing was heard and no camera corroborates."""
+    """True where a class of `SECOND_LOOK` stands alone: nothing was heard, no camera corroborates, nobody saw it."""
     return incident.event in SECOND_LOOK and not any(
-        term.kind in ("agreement", "sound", "camera") for term in incident.evidence
+        term.kind in ("agreement", "sound", "camera", "person") for term in incident.evidence
     )
 
 

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from uuid import UUID
@@ -21,11 +21,13 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from hub.desk.calendar import Calendar
 from hub.fusion.air import Air
-from hub.fusion.calendar import context_of
+from hub.fusion.calendar import Declaration, context_of
+from hub.fusion.context import Context
 from hub.fusion.engine import FusionEngine
 from hub.incident import Incident, Site
-from hub.keys import CONFIG, GATE, LOG, REGISTRY, RUNNER, STORE
+from hub.keys import AUDIT, CONFIG, ENGINE, GATE, LOG, REGISTRY, RUNNER, STORE
 from hub.log import Entry, EventLog, LogUnavailable
 from hub.registry import Registry
 from hub.store import Store
@@ -38,6 +40,8 @@ TICK_S: Final = 0.2
 """How often windows are looked at while nothing arrives: a fifth of the second that an incident may take."""
 SITES_REFRESH_S: Final = 5.0
 RETRY_S: Final = 1.0
+CLOCK_STEP_US: Final = 5_000_000
+"""A clock that goes back by more than this was set: what fusion holds lies in its future, and is built anew."""
 HOLD_US: Final = 15_000_000
 """A pick that opened no window may still find company: sound crosses the hearing range in 3.3 s, uplinks are late."""
 
@@ -67,12 +71,21 @@ class FusionRunner:
         store: Store,
         engine: FusionEngine,
         couples: Callable[[], bool] = lambda: True,
+        declared: Callable[[], Awaitable[Context]] | None = None,
+        *,
+        anew: Callable[[], FusionEngine] | None = None,
+        now_us: Callable[[], int] = _now_us,
     ) -> None:
         self._log = event_log
         self._registry = registry
         self._store = store
         self._engine = engine
         self._couples = couples
+        self._anew = anew
+        self._now_us = now_us
+        self._fed_us = 0
+        self._declared = declared
+        self._context: Context | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fusion")
         self._offered: deque[tuple[int, int, int]] = deque()
         self._rebuilt: dict[UUID, Incident] = {}
@@ -104,6 +117,8 @@ class FusionRunner:
 
     async def _step(self) -> None:
         """One batch, or one tick."""
+        if self._now_us() < self._fed_us - CLOCK_STEP_US:
+            self._begin_anew()
         self._engine.couples = self._couples()
         await self._refresh_sites()
         entries = await self._log.read(self._position, BATCH)
@@ -112,7 +127,8 @@ class FusionRunner:
                 await asyncio.wait_for(self._log.wait(self._position), TICK_S)
             entries = await self._log.read(self._position, BATCH)
         loop = asyncio.get_running_loop()
-        revisions = await loop.run_in_executor(self._thread, self._fuse, entries, _now_us())
+        self._fed_us = self._now_us()
+        revisions = await loop.run_in_executor(self._thread, self._fuse, entries, self._fed_us)
         if entries:
             self._position = entries[-1].position
         if self._position < self._saved:
@@ -121,13 +137,28 @@ class FusionRunner:
         await self._save(revisions)
         await self._commit()
 
+    def _begin_anew(self) -> None:
+        """The clock was set back: an engine that saw the hour to come would hold every bang of it for late."""
+        log.warning("clock_was_set", seconds=round((self._now_us() - self._fed_us) / 1e6, 1), position=self._committed)
+        self._fed_us = 0
+        if self._anew is None:
+            return
+        self._engine = self._anew()
+        self._offered.clear()
+        self._rebuilt.clear()
+        self._position = self._committed
+        self._context = None
+        self.sites, self._sites_at = {}, -SITES_REFRESH_S
+
     def _fuse(self, entries: Sequence[Entry], now_us: int) -> list[Incident]:
         """In the fusion thread: offer each detection, look at the windows; the newest revision of each incident."""
         changed: dict[UUID, Incident] = {}
         for entry in entries:
             if isinstance(entry.message, Detection):
-                self._offered.append((entry.position, entry.message.onset, entry.received_us))
-                changed.update((i.id, i) for i in self._engine.offer(entry.message, entry.received_us))
+                # Nothing was received in the future, whatever the clock said then.
+                received_us = min(entry.received_us, now_us)
+                self._offered.append((entry.position, entry.message.onset, received_us))
+                changed.update((i.id, i) for i in self._engine.offer(entry.message, received_us))
         if not entries or len(entries) < BATCH:
             changed.update((i.id, i) for i in self._engine.advance(now_us))
         return list(changed.values())
@@ -138,7 +169,7 @@ class FusionRunner:
             revisions = await self._only_news(list(self._rebuilt.values()))
             self._rebuilt.clear()
         if revisions:
-            await self._store.save(revisions, _now_us())
+            await self._store.save(revisions, self._now_us())
 
     async def _only_news(self, rebuilt: list[Incident]) -> list[Incident]:
         """Of the incidents rebuilt after a restart those that differ from what is stored, numbered after it."""
@@ -158,7 +189,7 @@ class FusionRunner:
             await self._log.commit(SAVED, self._position)
             self._saved = self._position
         open_since_us = self._engine.open_since_us
-        done_us = _now_us() - HOLD_US
+        done_us = self._now_us() - HOLD_US
         while self._offered:
             _, onset_us, received_us = self._offered[0]
             if received_us > done_us or (open_since_us is not None and onset_us >= open_since_us):
@@ -168,6 +199,10 @@ class FusionRunner:
         if needed > self._committed:
             await self._log.commit(CONSUMER, needed)
             self._committed = needed
+
+    def look_at_calendar(self) -> None:
+        """Somebody declared something: look at the next step instead of within `SITES_REFRESH_S`."""
+        self._sites_at = -SITES_REFRESH_S
 
     async def _refresh_sites(self) -> None:
         now = time.monotonic()
@@ -179,6 +214,9 @@ class FusionRunner:
             self.sites = sites
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._thread, self._engine.update_sites, list(sites.values()))
+        if self._declared is not None and (context := await self._declared()) != self._context:
+            self._context = context
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.update_context, context)
 
     def close(self) -> None:
         """Let the fusion thread end."""
@@ -189,12 +227,24 @@ async def fusion_context(app: web.Application) -> AsyncIterator[None]:
     """Fusion for as long as the application runs."""
     air = Air(temperature_c=app[CONFIG].fusion.temperature_c)
     gate = app[GATE]
+    time_zone = app[CONFIG].time_zone
+    calendar = Calendar(app[ENGINE], app[AUDIT])
+
+    async def declared() -> Context:
+        said: tuple[Declaration, ...] = (*app[CONFIG].context, *await calendar.in_force())
+        return await asyncio.to_thread(context_of, said, time_zone)
+
+    def engine() -> FusionEngine:
+        return FusionEngine((), air=air, context=context_of(app[CONFIG].context, time_zone))
+
     runner = FusionRunner(
         app[LOG],
         app[REGISTRY],
         app[STORE],
-        FusionEngine((), air=air, context=context_of(app[CONFIG].context, app[CONFIG].time_zone)),
+        engine(),
         couples=lambda: gate.assessment(_now_us()).couples,
+        declared=declared,
+        anew=engine,
     )
     app[RUNNER] = runner
     task = asyncio.create_task(runner.run(), name="fusion")

@@ -14,7 +14,7 @@ from aiohttp import web
 from hub.api.language import language_of
 from hub.api.reading import tell_read
 from hub.api.sensors import sensor_views
-from hub.api.status import status_view
+from hub.api.status import inner_view
 from hub.api.views import incident_view
 from hub.keys import LISTENERS, RUNNER, STORE
 from hub.problem import Problem
@@ -51,6 +51,7 @@ class _Stream:
         self._after = after
         self._language: Language = language
         self._sensors: dict[str, dict[str, Any]] = {}
+        self._status: dict[str, Any] = {}
 
     async def incidents(self) -> None:
         """Send what changed since the last id, each incident once in its newest form."""
@@ -70,9 +71,14 @@ class _Stream:
                 self._sensors[view["id"]] = view
                 await self._response.write(sse("sensor", view))
 
-    async def status(self) -> None:
-        """Send the head line; it also keeps the connection alive."""
-        await self._response.write(sse("status", await status_view(self._app, self._language)))
+    async def status(self, *, news_only: bool = False) -> None:
+        """Send the head line, which also keeps the connection alive; or only where mode, stop or drill are news."""
+        view = await inner_view(self._app, self._language)
+        telling = {name: view[name] for name in ("mode", "mode_reasons", "drill")}
+        if news_only and telling == self._status:
+            return
+        self._status = telling
+        await self._response.write(sse("status", view))
 
 
 async def events(request: web.Request) -> web.StreamResponse:
@@ -101,6 +107,7 @@ async def events(request: web.Request) -> web.StreamResponse:
         while not listeners.closing:
             heard = bell.count
             await stream.incidents()
+            await stream.status(news_only=True)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(bell.wait(heard), QUIET_S)
                 continue

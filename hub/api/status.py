@@ -10,15 +10,29 @@ from aiohttp import web
 
 from hub.access.guard import PERSON, now_us, visitor
 from hub.access.routes import json_response
+from hub.api.drill import drill_view
 from hub.api.language import language_of
 from hub.keys import ACCOUNTS, CONFIG, GATE, LOG, RUNNER, STORE
 from hub.words import Language, say
+from sensors.protocol import SOUND_EVENTS, VIDEO_EVENTS
 
 VERSION: Final = importlib.metadata.version("tocsin")
 
 
-async def status_view(app: web.Application, language: Language) -> dict[str, Any]:
-    """What everybody may know of the hub, and the counts of what is open."""
+async def inner_view(app: web.Application, language: Language) -> dict[str, Any]:
+    """What everybody may know of the hub, and what those who are signed in see beside it."""
+    config = app[CONFIG]
+    return {
+        **status_view(app, language),
+        "drill": await drill_view(app),
+        "video": msgspec.to_builtins(config.video) if config.video.url else None,
+        "classes": sorted(app[GATE].assessment(now_us()).classes),
+        "event_names": {name: say(f"event_{name}", {}, language) for name in sorted(SOUND_EVENTS | VIDEO_EVENTS)},
+    }
+
+
+def status_view(app: web.Application, language: Language) -> dict[str, Any]:
+    """What everybody may know of the hub."""
     config = app[CONFIG]
     assessment = app[GATE].assessment(now_us())
     mode, reasons = assessment.mode, assessment.reasons
@@ -41,8 +55,9 @@ async def status_view(app: web.Application, language: Language) -> dict[str, Any
 
 async def status(request: web.Request) -> web.Response:
     """`GET /api/v1/status`; the counts are for those who are signed in."""
-    view = await status_view(request.app, language_of(request))
+    app, language = request.app, language_of(request)
     person = request.get(PERSON) or await visitor(request)
+    view = status_view(app, language) if person is None else await inner_view(app, language)
     view["person"] = None if person is None else {"name": person.name, "role": person.role}
     view["setup_needed"] = person is None and await request.app[ACCOUNTS].count() == 0
     view["counts"] = await request.app[STORE].counts() if person is not None else {}

@@ -40,6 +40,7 @@ Kind = Literal[
     "erasure",
     "request",
     "missed",
+    "desk",
 ]
 Beside = Callable[[AsyncConnection], Awaitable[object]]
 SALT_BYTES: Final = 16

@@ -17,5 +17,11 @@ METADATA: Final = MetaData(
 )
 """Constraints have names on both databases, or a later migration could not change them on SQLite."""
 
-TABLE_MODULES: Final = ("hub.store.tables", "hub.registry.tables", "hub.policy.tables", "hub.access.tables")
+TABLE_MODULES: Final = (
+    "hub.store.tables",
+    "hub.registry.tables",
+    "hub.policy.tables",
+    "hub.access.tables",
+    "hub.desk.tables",
+)
 """Where tables are declared; a package without such a module is passed over."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from hub.access.accounts import Role
 from hub.app import serving
 from hub.config import Http, HubConfig, PolicyConfig
 from hub.incident import Arrival, Ellipse, Evidence, Incident, Place
-from hub.keys import ACCOUNTS
+from hub.keys import ACCOUNTS, GATE
 
 PASSWORD = "the bell of the old town"
 LAB = PolicyConfig(profile="lab", responsible_person="A. Martin", start="2020-01-01", end="2100-01-01")
@@ -34,9 +34,8 @@ class RunningHub:
     session: Callable[[Role | None], Awaitable[aiohttp.ClientSession]]
 
 
-@pytest.fixture
-async def hub(tmp_path: Path) -> AsyncIterator[RunningHub]:
-    config = HubConfig(data_dir=tmp_path / "data", http=Http(port=0), policy=LAB)
+@asynccontextmanager
+async def _running(config: HubConfig) -> AsyncIterator[RunningHub]:
     async with AsyncExitStack() as stack:
         app, port = await stack.enter_async_context(serving(config))
         url = f"http://127.0.0.1:{port}"
@@ -52,6 +51,22 @@ async def hub(tmp_path: Path) -> AsyncIterator[RunningHub]:
             return client
 
         yield RunningHub(app, url, session)
+
+
+@pytest.fixture
+async def hub(tmp_path: Path) -> AsyncIterator[RunningHub]:
+    """A laboratory: everything is allowed, and an exercise."""
+    async with _running(HubConfig(data_dir=tmp_path / "data", http=Http(port=0), policy=LAB)) as running:
+        yield running
+
+
+@pytest.fixture
+async def real_hub(tmp_path: Path) -> AsyncIterator[RunningHub]:
+    """A hub in which nothing is an exercise by itself; its gate lets through what a laboratory's does."""
+    async with _running(HubConfig(data_dir=tmp_path / "data", http=Http(port=0))) as running:
+        running.app[GATE].policy = LAB
+        running.app[GATE].suspend(())  # what it judged before counts no more
+        yield running
 
 
 @pytest.fixture
