@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.fusion.air import Air, travel_times
-from hub.fusion.combine import first_arrivals, neighbours
+from hub.fusion.combine import first_arrivals, neighbours, promising
 from hub.fusion.geometry import CHI2_95_2
 from hub.fusion.picks import Array, Index, PickSet, Source
 from hub.fusion.refine import refine
@@ -31,12 +31,16 @@ PIVOTS_AGAIN = 5
 """Pivots asked for a further source: it must be heard clearly, or it is none."""
 LEAST_VOTES = 2.0
 """Votes below which a place isn't refined: four sensors at half a window."""
-PIVOTS_QUICK, PIVOTS_SPARSE, PLACES_SPARSE = 2, 5, 3
-"""Pivots whose first arrivals are combined (for a first place, for the last word), and places that each gives."""
+PIVOTS_QUICK, PIVOTS_SPARSE = 2, 6
+"""Pivots whose first arrivals are combined: for a first place, for the last word."""
 WORSE_CLOCK_S = 0.005
 """Clocks less sure than this count beside what paths differ by: the gate opens for two of their sigmas."""
-TRIES_DENSE, TRIES_SPARSE = 2, 10
+TRIES_DENSE, TRIES_QUICK, TRIES_SPARSE = 2, 3, 8
 """Places that are refined."""
+IN_STEP_S = 0.010
+"""Delays of an image's rounds differ by less: what is wrong about paths and sensors is the same for each round."""
+HILLS, STEPS = 2, 4
+"""Of few sensors: the best sources around which higher ones are looked for, and how many at each step."""
 
 
 def find_sources(
@@ -46,8 +50,11 @@ def find_sources(
     most: int = 2,
     explained: Sequence[bool] | None = None,
     quick: bool = False,
+    known: Sequence[tuple[float, float]] = (),
 ) -> list[Source]:
     """The sources that explain these picks, the best first; a pick belongs to at most one.
+
+    `known`: places (x, y) that earlier picks spoke for; each competes with what the search finds.
 
     A further source needs sensors whose picks can't be echoes of the sources before it; `explained` marks picks that a
     source known elsewhere may have made. `quick` looks less far where sensors are few: for a first place. Three sensors
@@ -55,11 +62,11 @@ def find_sources(
     """
     settings = _widened(picks, settings)
     fresh: Mask = np.ones(len(picks.time), bool) if explained is None else ~np.asarray(explained, bool)
-    found = _sources(picks, fresh, air, settings, most, quick)
+    found = _sources(picks, fresh, air, settings, most, quick, known)
     if not found and settings.min_sensors > 3:
         sure = fresh & (picks.weight > 0.5)
         if len(np.unique(picks.sensor[sure])) >= 3:
-            found = _sources(picks, fresh, air, replace(settings, min_sensors=3), 1, quick)
+            found = _sources(picks, fresh, air, replace(settings, min_sensors=3), 1, quick, known)
     return found
 
 
@@ -89,19 +96,38 @@ def grown(
     return found if len(np.unique(left.sensor[fresh])) < max(enough, len(np.unique(picks.sensor)) // 2) else None
 
 
-def _sources(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, most: int, quick: bool) -> list[Source]:
+def _sources(
+    picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, most: int, quick: bool,
+    known: Sequence[tuple[float, float]],
+) -> list[Source]:  # fmt: skip
     found: list[Source] = []
     left, indexes = picks, np.arange(len(picks.time))
-    while len(found) < most:
+    while most > 0:
         needed = settings.min_sensors - (1 if found or not fresh.all() else 0)
         if len(np.unique(left.sensor[fresh])) < needed:
             break
-        source = _best(left, fresh, air, settings, quick)
+        source = _best(left, fresh, air, settings, quick, known)
         if source is None or len(np.unique(left.sensor[source.picks[fresh[source.picks]]])) < needed:
             break
-        found.append(source.renumbered(indexes))
+        if not any(answers(source.emissions, other.emissions, settings) for other in found):
+            found.append(source.renumbered(indexes))
         left, indexes, fresh = _without(source, left, indexes, fresh, air, settings)
+        most -= 1
     return found
+
+
+def answers(later: Array, rounds: Array, settings: FusionSettings) -> bool:
+    """True if each of several rounds follows one of another source after the same delay: a large wall's mirror image.
+
+    Two people who fire at the same intervals to some milliseconds are one, and the picks are echoes all the same.
+    """
+    if len(later) < 2 or len(rounds) < 2:
+        return False
+    for delay in later[0] - rounds:
+        apart = np.abs(later[:, None] - delay - rounds[None, :]).min(axis=1)
+        if 0.0 < delay <= settings.image_s and bool(np.all(apart <= IN_STEP_S)):
+            return True
+    return False
 
 
 def _without(
@@ -122,54 +148,66 @@ def _possible_echo(picks: PickSet, source: Source, air: Air, settings: FusionSet
     return np.asarray(after & (late < source.emissions[-1] + settings.echo_tail_s))
 
 
-def _best(picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, quick: bool) -> Source | None:
+def _best(
+    picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, quick: bool, known: Sequence[tuple[float, float]]
+) -> Source | None:
     """The best source that any fresh pivot leads to; the search ends early at one that most sensors agree on."""
     present = len(np.unique(picks.sensor))
     if present < settings.min_sensors:
         return None
-    vote = Vote(picks, air, settings)
     sparse = present < settings.sure_sensors
-    starts: list[tuple[float, float, float]] = []
-    pivots = _pivots(picks, fresh, air)
-    for pivot in pivots if fresh.all() else pivots[:PIVOTS_AGAIN]:
-        starts += vote.places(pivot, most=MOST_SPARSE if sparse else MOST_DENSE)
-        starts.sort(reverse=True)
-        # Of few sensors the vote alone tells little: there all pivots are asked, and more places are tried.
-        if not sparse and starts and starts[0][0] >= settings.sure_share * present:
-            break
+    starts = _sparse_starts if sparse else _dense_starts
     best: Source | None = None
     others: list[Source] = []
-    tried: list[tuple[float, float]] = []
-    if sparse:
-        for pivot in pivots[: PIVOTS_QUICK if quick else PIVOTS_SPARSE]:
-            for x, y in first_arrivals(pivot, picks, air, settings)[:PLACES_SPARSE]:
-                if all(math.hypot(x - px, y - py) >= 4.0 for px, py in tried):
-                    tried.append((x, y))
-                    source = refine(picks, x, y, air, settings)
-                    others += [] if source is None else [source]
-                    if source is not None and (best is None or source.score > best.score):
-                        best = source
-        tried = []
-    for votes, x, y in starts:
-        if not sparse and votes < LEAST_VOTES:
-            break
-        if len(tried) >= (TRIES_SPARSE if sparse and not quick else TRIES_DENSE) or votes < 0.6 * starts[0][0]:
-            break
-        if any(math.hypot(x - px, y - py) < 10.0 for px, py in tried):
-            continue
-        tried.append((x, y))
+    for x, y in [*known, *starts(picks, fresh, present, air, settings, quick)]:
         source = refine(picks, x, y, air, settings)
         others += [] if source is None else [source]
         if source is not None and (best is None or source.score > best.score):
             best = source
     if best is not None and sparse and not quick:
-        best = _climbed(best, picks, air, settings)
+        others += [_climbed(source, picks, air, settings) for source in _highest(others, HILLS)]
+        best = max(others, key=lambda source: source.score)
         best = replace(best, alternative=_second_place(best, others, settings))
     if best is None:
         return None
     # That something was fired needs no second proof; that another thing was fired somewhere else does.
-    known = _recognised(best, picks) if fresh.all() else 0.0
-    return best if best.score + known > _places_tried(air, settings) else None
+    recognised = _recognised(best, picks) if fresh.all() else 0.0
+    return best if best.score + recognised > _places_tried(air, settings) else None
+
+
+def _dense_starts(
+    picks: PickSet, fresh: Mask, present: int, air: Air, settings: FusionSettings, _quick: bool
+) -> list[tuple[float, float]]:
+    """Places to refine where many sensors vote: the pivots are asked until one gives what most agree on."""
+    vote = Vote(picks, air, settings)
+    pivots = _pivots(picks, fresh, air)
+    found: list[tuple[float, float, float]] = []
+    for pivot in pivots if fresh.all() else pivots[:PIVOTS_AGAIN]:
+        found += vote.places(pivot, most=MOST_DENSE)
+        found.sort(reverse=True)
+        if found and found[0][0] >= settings.sure_share * present:
+            break
+    starts: list[tuple[float, float]] = []
+    for votes, x, y in found:
+        if votes < max(LEAST_VOTES, 0.6 * found[0][0]) or len(starts) >= TRIES_DENSE:
+            break
+        if all(math.hypot(x - px, y - py) >= 10.0 for px, py in starts):
+            starts.append((x, y))
+    return starts
+
+
+def _sparse_starts(
+    picks: PickSet, fresh: Mask, _present: int, air: Air, settings: FusionSettings, quick: bool
+) -> list[tuple[float, float]]:
+    """Places to refine where few sensors vote, and the votes alone tell little: many are made, the best are kept."""
+    vote = Vote(picks, air, settings)
+    pivots = _pivots(picks, fresh, air)
+    if not fresh.all():
+        pivots = pivots[:PIVOTS_AGAIN]
+    places = [(x, y) for pivot in pivots for _, x, y in vote.places(pivot, most=MOST_SPARSE)]
+    for pivot in pivots[: PIVOTS_QUICK if quick else PIVOTS_SPARSE]:
+        places += first_arrivals(pivot, picks, air, settings)
+    return promising(places, TRIES_QUICK if quick else TRIES_SPARSE, picks, air, settings)
 
 
 def _second_place(best: Source, others: Sequence[Source], settings: FusionSettings) -> tuple[float, float] | None:
@@ -185,10 +223,22 @@ def _second_place(best: Source, others: Sequence[Source], settings: FusionSettin
     return None if second is None else (second.x, second.y)
 
 
+def _highest(sources: Sequence[Source], most: int) -> list[Source]:
+    """The best `most` sources of different places."""
+    kept: list[Source] = []
+    for source in sorted(sources, key=lambda source: -source.score):
+        if all(math.hypot(source.x - other.x, source.y - other.y) > 2.0 for other in kept):
+            kept.append(source)
+        if len(kept) == most:
+            break
+    return kept
+
+
 def _climbed(best: Source, picks: PickSet, air: Air, settings: FusionSettings) -> Source:
     """The best source around one: few sensors leave several hills close to each other."""
     for _ in range(3):
-        around = [refine(picks, x, y, air, settings) for x, y in neighbours(best, picks, air)]
+        places = promising(neighbours(best, picks, air), STEPS, picks, air, settings)
+        around = [refine(picks, x, y, air, settings) for x, y in places]
         higher = max((s for s in around if s is not None), key=lambda s: s.score, default=best)
         if higher.score <= best.score + 0.1:
             break
@@ -225,7 +275,10 @@ def _pivots(picks: PickSet, fresh: Mask, air: Air) -> list[int]:
     member[np.arange(len(picks.time)), picks.sensor] = 1.0
     followers = np.minimum(follows @ member, 1.0).sum(axis=1)
     crowded = np.argsort(np.where(fresh, -followers, 0.0), kind="stable")[:4].tolist()
-    usable: Index = np.flatnonzero(fresh)
+    surest = np.zeros(len(picks.x))
+    np.maximum.at(surest, picks.sensor, picks.weight)
+    # Not the faint ones before: most of those are of the street.
+    usable: Index = np.flatnonzero(fresh & (2.0 * picks.weight >= surest[picks.sensor]))
     _, first = np.unique(picks.sensor[usable], return_index=True)
     early = usable[np.sort(first)[:6]].tolist()
     return list(dict.fromkeys([*loud, *crowded, *early]))

@@ -7,6 +7,8 @@ With few sensors each choice gives another place, and a descent from one never f
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -19,6 +21,12 @@ REACH_S: Final = 0.09
 """Picks this near the prediction are candidates."""
 MOST: Final = 1024
 """Combinations looked at."""
+SURE_PICKS: Final = 64
+"""Picks that places are compared by."""
+TOGETHER_S: Final = 0.05
+"""Picks of one round that are farther apart than this say nothing for a place."""
+APART_M: Final = 5.0
+"""Places nearer to each other than this lead to the same one."""
 
 
 def neighbours(source: Source, picks: PickSet, air: Air) -> list[tuple[float, float]]:
@@ -46,6 +54,43 @@ def first_arrivals(pivot: int, picks: PickSet, air: Air, settings: FusionSetting
             may = np.flatnonzero((picks.sensor == sensor) & (np.abs(lag) <= between[sensor]))
             choices.append(tuple(may[:3].tolist()))
     return _fitted(choices, (float(picks.x[home]), float(picks.y[home]), z), picks, air)
+
+
+def promising(
+    places: Sequence[tuple[float, float]], most: int, picks: PickSet, air: Air, settings: FusionSettings
+) -> list[tuple[float, float]]:
+    """Of many places (x, y) the `most` whose picks fall together best once the travel times are taken off.
+
+    Each pick asks the other sensors how near their nearest one is; what was heard shortly before the direct path could
+    have come speaks against a place, for echoes only come late. All places are compared at once, by their surest picks:
+    a descent from each costs some milliseconds.
+    """
+    if not places:
+        return []
+    surest = np.sort(np.argsort(-picks.weight, kind="stable")[:SURE_PICKS])
+    who, weight, at = picks.sensor[surest], picks.weight[surest], np.array(places)
+    height = float(np.mean(picks.z)) - settings.source_below_m
+    travel = travel_times(picks.x - at[:, :1], picks.y - at[:, 1:], picks.z - height, air)
+    emitted = picks.time[surest] - travel[:, who]
+    votes = np.zeros_like(emitted)
+    sensors = [who == sensor for sensor in np.unique(who)]
+    for mine in sensors:
+        apart = np.abs(emitted[:, :, None] - emitted[:, None, mine])
+        votes += (np.maximum(0.0, 1.0 - apart / TOGETHER_S) * (0.3 + 0.7 * weight[mine])).max(axis=2)
+    worth = np.sum((votes - 1.0) ** 2 * (0.1 + weight), axis=1)
+    first = np.where(votes >= 0.8 * votes.max(axis=1, keepdims=True), emitted, np.inf).min(axis=1)
+    lead = first[:, None] - emitted
+    early = np.where((lead > settings.gate_s) & (lead < settings.before_s), weight, 0.0)
+    worth /= 1.0 + sum(early[:, mine].max(axis=1) for mine in sensors)
+    order = np.argsort(-worth, kind="stable")
+    kept: list[tuple[float, float]] = []
+    for place in order.tolist():
+        x, y = places[place]
+        if all(math.hypot(x - px, y - py) >= APART_M for px, py in kept):
+            kept.append((x, y))
+        if len(kept) == most:
+            break
+    return kept
 
 
 def _fitted(

@@ -152,7 +152,7 @@ class FusionEngine:
         table, settings = self.table, self.settings
         by_cell: dict[tuple[int, int], list[Episode]] = {}
         for episode in self._episodes:
-            for cell in table.cells_around(episode.east, episode.north, settings.hearing_range_m):
+            for cell in table.cells_around(episode.east, episode.north, episode.reach_m):
                 by_cell.setdefault(cell, []).append(episode)
         for held in fresh:
             joined = False
@@ -162,7 +162,7 @@ class FusionEngine:
             if not joined and held[3].score >= settings.trigger_score and self._triggers(held):
                 episode = Episode.opened(held, table, now_us, settings)
                 self._episodes.append(episode)
-                for cell in table.cells_around(episode.east, episode.north, settings.hearing_range_m):
+                for cell in table.cells_around(episode.east, episode.north, episode.reach_m):
                     by_cell.setdefault(cell, []).append(episode)
 
     def _triggers(self, held: Held) -> bool:

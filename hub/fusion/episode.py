@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 import msgspec
+import numpy as np
 
 from hub.fusion.air import Air, travel_times
 from hub.fusion.buffer import Held
-from hub.fusion.burst import find_sources, grown
+from hub.fusion.burst import answers, find_sources, grown
 from hub.fusion.camera import corroboration
 from hub.fusion.evidence import probability_of
 from hub.fusion.hood import Neighbourhood, neighbourhood
+from hub.fusion.picks import Source
 from hub.fusion.settings import FusionSettings
 from hub.fusion.shots import Shot, clock_terms, located, unplaced
 from hub.fusion.sites import SiteTable
@@ -23,6 +25,10 @@ from sensors.protocol import Detection
 
 if TYPE_CHECKING:
     from hub.fusion.engine import FusionEngine
+
+
+SLOWEST_MPS = 330.0
+"""Sound in the open air at -1 degree C; windows are wide enough for it."""
 
 
 def incident_id(onset_us: int, seed: str) -> UUID:
@@ -35,12 +41,21 @@ def incident_id(onset_us: int, seed: str) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A source of an episode in the table's plane: metres, and its first and last emission in µs."""
+    """A source of an episode in the table's plane: metres, and the emissions of its rounds in µs."""
 
     east: float
     north: float
-    first_us: int
-    last_us: int
+    rounds_us: tuple[int, ...]
+
+    @property
+    def first_us(self) -> int:
+        """Emission of the first round."""
+        return self.rounds_us[0]
+
+    @property
+    def last_us(self) -> int:
+        """Emission of the last round."""
+        return self.rounds_us[-1]
 
 
 @dataclass(slots=True)
@@ -49,6 +64,8 @@ class Episode:
 
     east: float
     north: float
+    reach_m: float
+    """Sensors farther away than this don't belong to it."""
     exercise: bool
     trigger_us: int
     start_us: int
@@ -70,9 +87,13 @@ class Episode:
     def opened(cls, held: Held, table: SiteTable, now_us: int, settings: FusionSettings) -> Self:
         """The episode that this pick opens."""
         onset, _, row, d = held
-        before = round(settings.hearing_range_m / 330.0 * 1e6)
+        east, north = table.east_m[row], table.north_m[row]
+        near = table.near(east, north, settings.hearing_range_m)
+        sparse = int(table.microphone[near].sum()) < settings.sparse_sensors
+        reach_m = max(settings.sparse_range_m, settings.hearing_range_m) if sparse else settings.hearing_range_m
+        before = round(reach_m / SLOWEST_MPS * 1e6)
         return cls(
-            east=table.east_m[row], north=table.north_m[row], exercise=d.exercise, trigger_us=onset,
+            east=east, north=north, reach_m=reach_m, exercise=d.exercise, trigger_us=onset,
             start_us=onset - before, last_us=onset, heard_us=now_us,
             due_us=now_us + round(settings.first_wait_s * 1e6),
         )  # fmt: skip
@@ -81,13 +102,9 @@ class Episode:
         """Take note of a pick that falls into this episode; False if it doesn't."""
         onset, _, row, d = held
         dx, dy = table.east_m[row] - self.east, table.north_m[row] - self.north
-        if d.exercise != self.exercise or dx * dx + dy * dy > settings.hearing_range_m**2:
+        if d.exercise != self.exercise or dx * dx + dy * dy > self.reach_m**2:
             return False
-        if (
-            not self.start_us
-            <= onset
-            <= min(self.last_us + settings.quiet_s * 1e6, self.trigger_us + settings.max_burst_s * 1e6)
-        ):
+        if not self.start_us <= onset <= self._until_us(settings):
             return False
         self.heard_us = now_us
         self.dirty = True
@@ -138,18 +155,20 @@ class Episode:
         self.due_us = None if self.settled else max(closing, now_us + 1)
         return changed
 
+    def _until_us(self, settings: FusionSettings) -> int:
+        """Picks up to this onset belong to it: a silence, or the time that sound needs to the farthest sensors."""
+        crossed_us = self.trigger_us + self.reach_m / SLOWEST_MPS * 1e6
+        quiet_us = max(self.last_us + settings.quiet_s * 1e6, crossed_us)
+        return round(min(quiet_us, self.trigger_us + settings.max_burst_s * 1e6))
+
     def _closing(self, settings: FusionSettings) -> int:
-        return max(
-            self.heard_us + round(settings.allowed_lateness_s * 1e6), self.last_us + round(settings.quiet_s * 1e6)
-        )
+        return max(self.heard_us + round(settings.allowed_lateness_s * 1e6), self._until_us(settings))
 
     def _shots(self, engine: FusionEngine, *, thorough: bool) -> list[Shot]:
         """What the picks of this neighbourhood say. Not `thorough`: known places grow, where nothing else speaks up."""
         settings, table = engine.settings, engine.table
-        until = min(self.last_us + round(settings.quiet_s * 1e6), self.trigger_us + round(settings.max_burst_s * 1e6))
-        held = engine.buffer.around(
-            self.east, self.north, settings.hearing_range_m, self.start_us, until, self.exercise
-        )
+        until = self._until_us(settings)
+        held = engine.buffer.around(self.east, self.north, self.reach_m, self.start_us, until, self.exercise)
         others = engine.others(self)
         taken = {key for other in others for key in other.used}
         limit_us = settings.max_clock_sigma_s * 1e6
@@ -165,11 +184,15 @@ class Episode:
         for d in hood.detections:
             best[d.sensor] = max(best.get(d.sensor, 0.0), d.score)
         thorough = thorough and sum(best.values()) >= settings.thorough_weight
-        known = [] if thorough else [hood.local(s.east, s.north, table) for s in self.sources]
-        sources = grown(hood.picks, known, explained, engine.air, settings) if known else None
+        known = [hood.local(s.east, s.north, table) for s in self.sources]
+        sources = None if thorough or not known else grown(hood.picks, known, explained, engine.air, settings)
         if sources is None:
-            sources = find_sources(hood.picks, engine.air, settings, explained=explained, quick=not thorough)
-        self._follow(hood, [(s.x, s.y, s.emissions[0], s.emissions[-1]) for s in sources], table)
+            sources = find_sources(
+                hood.picks, engine.air, settings, explained=explained, quick=not thorough, known=known
+            )  # fmt: skip
+        heard = [[(us - hood.zero_us) * 1e-6 for us in s.rounds_us] for other in others for s in other.sources]
+        sources = [s for s in sources if not any(answers(s.emissions, np.array(h), settings) for h in heard)]
+        self._follow(hood, sources, table)
         if not sources:
             strong = [i for i, d in enumerate(hood.detections) if d.score >= settings.solo_score and not explained[i]]
             if not strong:
@@ -182,14 +205,13 @@ class Episode:
         shots = [replace(s, evidence=(*s.evidence, *clock_terms(s, unsure, table, engine.air))) for s in shots]
         return sorted(shots, key=lambda shot: (shot.onset_us, shot.latitude))
 
-    def _follow(self, hood: Neighbourhood, sources: list[tuple[float, float, float, float]], table: SiteTable) -> None:
+    def _follow(self, hood: Neighbourhood, sources: list[Source], table: SiteTable) -> None:
         """Keep the places in the table's plane, and move the neighbourhood to the first of them."""
         self.sources = []
-        for x, y, first, last in sources:
-            east, north = table.plane.metres(*hood.plane.degrees(x, y))
-            self.sources.append(
-                Placed(float(east), float(north), hood.zero_us + round(first * 1e6), hood.zero_us + round(last * 1e6))
-            )
+        for source in sources:
+            east, north = table.plane.metres(*hood.plane.degrees(source.x, source.y))
+            rounds = tuple(hood.zero_us + round(t * 1e6) for t in source.emissions.tolist())
+            self.sources.append(Placed(float(east), float(north), rounds))
         if self.sources:
             self.east, self.north = self.sources[0].east, self.sources[0].north
 
@@ -214,7 +236,8 @@ class Episode:
             mine = self._same_as(shot, free)
             if mine is None:
                 incident = self._incident(shot, None, now_us)
-                if incident.probability >= settings.publish_probability:
+                least = settings.publish_probability if self.settled else settings.early_probability
+                if incident.probability >= least:
                     self.incidents.append(incident)
                     changed.append(incident)
                 continue

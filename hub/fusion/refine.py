@@ -17,17 +17,19 @@ from hub.fusion.settings import FusionSettings
 
 # Gates in seconds, wide to narrow: a start from the vote is within about 4 m and 40 ms.
 GATES = (0.05, 0.04)
+GROUND_M = 50.0
+"""Sensors nearer than about this tell equally of the ground under a source."""
 
 
 def refine(picks: PickSet, x: float, y: float, air: Air, settings: FusionSettings) -> Source | None:
     """The source near a start (x, y), or None where no round has enough sensors."""
     least = min(3, settings.min_sensors)
-    z_mean = float(np.mean(picks.z)) - settings.source_below_m
-    at = np.array([x, y, z_mean])
+    at = np.array([x, y, expected_height(picks, x, y, settings)])
     emissions: Array = np.zeros(0)
     chosen: Index = np.zeros(0, np.intp)
     rounds: Index = chosen
     for gate in (*GATES, settings.gate_s, settings.gate_s):
+        z_mean = expected_height(picks, float(at[0]), float(at[1]), settings)
         travel = travel_times(picks.x - at[0], picks.y - at[1], picks.z - at[2], air)
         emitted = picks.time - travel[picks.sensor]
         peaks = emission_peaks(emitted, picks, gate, settings)
@@ -66,6 +68,15 @@ def refine(picks: PickSet, x: float, y: float, air: Air, settings: FusionSetting
         covariance=solved[1][:2, :2],
         score=worth - _before(picks, emitted, emissions, chosen, settings),
     )
+
+
+def expected_height(picks: PickSet, x: float, y: float, settings: FusionSettings) -> float:
+    """Metres: how high a source at (x, y) is thought to be, before anything is heard.
+
+    Sensors stand on roofs and poles a few metres over a ground that rises and falls: those near by tell most of it.
+    """
+    nearness = 1.0 / ((picks.x - x) ** 2 + (picks.y - y) ** 2 + GROUND_M**2)
+    return float(np.sum(nearness * picks.z) / np.sum(nearness)) - settings.source_below_m
 
 
 def emission_peaks(emitted: Array, picks: PickSet, gate_s: float, settings: FusionSettings) -> list[tuple[float, int]]:

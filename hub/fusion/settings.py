@@ -12,6 +12,11 @@ class FusionSettings:
     hearing_range_m: float = 1_100.0
     """Farthest sensor, in metres, whose pick may belong to a source. Larger: loud distant shots keep more sensors, and
     each burst costs more and meets more unrelated picks."""
+    sparse_range_m: float = 1_600.0
+    """The same where fewer than `sparse_sensors` microphones stand within `hearing_range_m`, in metres: there a far one
+    counts. Larger: few."""
+    sparse_sensors: int = 9
+    """Microphones in range from which the shorter range is enough. Larger: more picks are solved at once."""
     first_sensor_m: float = 600.0
     """Farthest distance in metres from a source to the first sensor that heard it. Larger: sparse networks still place;
     the search costs its square."""
@@ -70,6 +75,9 @@ class FusionSettings:
     """An arrival up to this long after a direct one may be its echo, in seconds. Larger: a second shooter must be
     better separated.
     """
+    image_s: float = 3.0
+    """A source whose rounds follow another's after one delay up to this, in seconds, is its image in a wall. Larger:
+    two shooters who fire in step are taken for one."""
     close_s: float = 0.25
     """A round this soon after another, in seconds, may be an echo off the same wall for all sensors. Larger: automatic
     fire needs more sensors."""
@@ -136,5 +144,8 @@ class FusionSettings:
     """The same for sounds that last (siren, clamor) at microphones, in metres: a siren at 110 dB(A) in 1 m is 57 dB(A)
     there by spreading alone, a street's own level. Larger: two crowds are taken for one; smaller: one siren is many.
     """
+    early_probability: float = 0.33
+    """Incidents less probable than this ("possible") are told when their window closes, not before. Larger: fewer that
+    are withdrawn again, and weak ones come later."""
     publish_probability: float = 0.02
     """Incidents less probable than this are not shown. Larger: fewer weak incidents."""

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from hub.fusion.air import Air
-from hub.fusion.burst import find_sources
+from hub.fusion.burst import answers, find_sources
+from hub.fusion.combine import promising
 from hub.fusion.picks import PickSet
 from hub.fusion.settings import FusionSettings
 
@@ -76,3 +77,22 @@ def test_clocks_that_say_they_are_bad_are_fit_through_with_a_wider_gate() -> Non
     (source, *_) = find_sources(bad, Air(), FusionSettings())
     assert len(source.picks) == 7
     assert math.hypot(source.x - 40.0, source.y + 60.0) < 15.0
+
+
+def test_a_source_whose_rounds_follow_another_s_in_step_is_its_image() -> None:
+    settings, rounds = FusionSettings(), np.array([0.0, 0.8, 1.55])
+    assert answers(rounds + 0.9, rounds, settings)
+    assert answers(rounds[1:] + 0.9, rounds, settings)
+    assert not answers(rounds + np.array([0.9, 0.95, 1.0]), rounds, settings)
+    assert not answers(rounds - 0.9, rounds, settings), "an echo only comes later"
+    assert not answers(np.array([0.9]), rounds, settings), "one round may be anyone's"
+
+
+def test_of_many_places_those_are_kept_whose_picks_fall_together() -> None:
+    x, y = [300.0, -250.0, -100.0, 150.0], [50.0, 120.0, -280.0, 260.0]
+    picks = picks_of(x, y, 40.0, -60.0, rounds=(0.0, 0.75))
+    places = [(40.0 + 60.0 * i, -60.0 + 45.0 * j) for i in range(-4, 5) for j in range(-4, 5)]
+    kept = promising(places, 3, picks, Air(), FusionSettings())
+    assert kept[0] == (40.0, -60.0)
+    assert len(kept) == 3
+    assert promising([], 3, picks, Air(), FusionSettings()) == []

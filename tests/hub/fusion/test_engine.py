@@ -171,3 +171,22 @@ def test_sites_may_change_while_a_window_is_open(microphones, shoot, fuse, metre
     engine.update_sites([*microphones, Site(id="new", kind="microphone", latitude=45.9, longitude=4.9)])
     (incident,) = settled(fuse(engine, shot[4:]))
     assert metres_off(incident, 40.0, -60.0) < 3.0
+
+
+def test_where_few_sensors_stand_a_far_one_still_counts_for_the_place(
+    microphones, shoot, fuse, metres_off, plane
+) -> None:
+    far = [
+        Site(id=f"far-{i}", kind="microphone", latitude=latitude, longitude=longitude)
+        for i, (latitude, longitude) in enumerate([plane.degrees(1_350.0, 100.0), plane.degrees(-300.0, -1_300.0)])
+    ]
+    few = [*microphones[:2], *far]
+    (incident,) = settled(fuse(FusionEngine(few), shoot(few, 30.0, 20.0)))
+    assert len({a.sensor for a in incident.arrivals}) == 4
+    assert metres_off(incident, 30.0, 20.0) < 25.0
+
+
+def test_what_is_hardly_possible_is_told_when_its_window_closes(microphones, shoot, fuse) -> None:
+    told = fuse(FusionEngine(microphones), shoot(microphones, 30.0, 20.0, score=0.35))
+    assert told
+    assert all(i.settled or i.probability >= 0.33 for i in told)

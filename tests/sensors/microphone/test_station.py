@@ -14,7 +14,7 @@ import soundfile
 from aiohttp import web
 
 from sensors.microphone.buffer import SoundBuffer
-from sensors.microphone.hearing import HearingSettings, Scorer
+from sensors.microphone.hearing import FAINT_BURST, FAINT_PER_S, HearingSettings, Scorer
 from sensors.microphone.loudness import LevelHistory
 from sensors.microphone.offline import hear
 from sensors.microphone.recording import PlayedOnce, RecordingSource
@@ -350,3 +350,10 @@ async def test_a_file_that_breaks_off_is_not_played_again(model: Scorer) -> None
     assert played.error is not None
     assert played.error.code == "file_unreadable"
     assert played.health().reason == "file_unreadable"
+
+
+async def test_picks_that_the_model_doubts_are_told_within_an_allowance(street: Street, model: Scorer) -> None:
+    wave = street(RATE, 30.0, [(1.0 + 0.6 * i, 0.05) for i in range(40)])
+    _, told = await told_by(BlockSource(in_blocks(wave)), model)
+    assert FAINT_BURST <= len(shots(told)) <= FAINT_BURST + 30.0 * FAINT_PER_S
+    assert all(shot.score < 0.05 for shot in shots(told))
