@@ -25,7 +25,7 @@ RISKS: Final = (
     Risk(1, ("G-06", "G-07"), (f"{_T}/access", f"{_T}/api/test_access.py", f"{_T}/api/test_who_may.py")),
     Risk(2, ("O-08", "O-13"), (f"{_P}/test_audit.py", f"{_P}/test_merkle.py")),
     Risk(3, ("backup", "fsync"), ("tests/e2e/test_kill_hub.py", f"{_T}/store/test_backup.py")),
-    Risk(4, ("A-02", "A-03", "A-05", "A-06"), (f"{_P}/test_nothing_intelligible.py", f"{_P}/test_walk.py")),
+    Risk(4, ("A-02", "A-03", "A-05", "A-06"), (f"{_P}/test_no_recogniser_hears_it.py", f"{_P}/test_walk.py")),
     Risk(5, ("A-04", "V-05"), (f"{_T}/fusion/test_coupling.py", f"{_P}/test_matrix.py")),
     Risk(6, ("O-01", "O-02", "J-11"), (f"{_T}/store/test_quality.py", f"{_P}/test_confirmed_by_a_trained_human.py")),
     Risk(7, ("O-06", "V-04"), (f"{_P}/test_cells.py",)),

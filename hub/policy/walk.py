@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final, get_args
 
 import msgspec
@@ -20,6 +21,11 @@ from sensors import protocol
 
 FREE_TEXT: Final = frozenset({"type"})
 """Text on the wire that needs no pattern: msgspec's own tag, one of a closed set."""
+
+MOST_SIGNS: Final = 128
+"""Of one text: a model's name with its hash is the longest there is."""
+MOST_ITEMS: Final = 16
+"""Of one list in a message: more numbers than this, often enough, are a signal."""
 
 AUDIO_OR_IMAGE_WRITERS: Final = frozenset(
     {
@@ -64,17 +70,30 @@ def _unbounded(kind: Any) -> Iterator[str]:
         kind, inspect.BytesType | inspect.ByteArrayType | inspect.MemoryViewType | inspect.AnyType | inspect.RawType
     ):
         yield "raw bytes or anything"
-    elif isinstance(kind, inspect.StrType) and kind.pattern is None:
-        yield "text without a pattern"
+    elif isinstance(kind, inspect.StrType):
+        yield from _free(kind.pattern, kind.max_length)
+    elif isinstance(kind, inspect.IntType):
+        if {kind.ge, kind.gt} == {None} or {kind.le, kind.lt} == {None}:
+            yield "a whole number without an end"
     elif isinstance(kind, inspect.DictType):
         yield "an open map"
     elif isinstance(kind, inspect.ListType | inspect.SetType | inspect.VarTupleType):
-        if kind.max_length is None or kind.max_length > protocol.MAX_BATCH:
+        if kind.max_length is None or kind.max_length > MOST_ITEMS:
             yield "a list without an end"
         yield from _unbounded(kind.item_type)
     elif isinstance(kind, inspect.UnionType):
         for part in kind.types:
             yield from _unbounded(part)
+
+
+def _free(pattern: str | None, longest: int | None) -> Iterator[str]:
+    """Text of any words, or of any length."""
+    if pattern is None:
+        yield "text without a pattern"
+        return
+    width = int(_parser.parse(pattern).getwidth()[1])
+    if min(width, longest or width) > MOST_SIGNS:
+        yield "text without an end"
 
 
 def walk_wire() -> list[Crossing]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 import pytest
@@ -13,6 +13,7 @@ from hub.app import build_application
 from hub.config import HubConfig
 from hub.policy import walk
 from hub.policy.redlines import crossed
+from sensors import protocol
 from sensors.protocol import SOUND_EVENTS, VIDEO_EVENTS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,13 +39,38 @@ def test_no_model_has_a_label_behind_a_red_line() -> None:
         (list[float], "list without an end"),
         (Annotated[list[Annotated[float, Meta(ge=0)]], Meta(max_length=1_000_000)], "list without an end"),
         (Any, "raw bytes or anything"),
+        (Annotated[list[Annotated[float, Meta(ge=0)]], Meta(max_length=100)], "list without an end"),
         (bytes | None, "raw bytes"),
+        (Annotated[str, Meta(pattern="^[a-z]*$")], "text without an end"),
+        (Annotated[str, Meta(pattern="^[A-Za-z0-9+/=]{0,4000}$")], "text without an end"),
+        (int, "number without an end"),
+        (Annotated[int, Meta(ge=0)], "number without an end"),
     ],
 )
 def test_a_field_that_could_carry_sound_or_an_image_is_found(kind: Any, said: str) -> None:
     carrier = msgspec.defstruct("Carrier", [("payload", kind)], bases=(Struct,))
     ((_, field),) = walk._text_fields(carrier)
     assert any(said in what for what in walk._unbounded(field))
+
+
+TOLD = {
+    "detection": "id sensor sent event onset duration_s score clock_sigma_us model peak_db snr_db zone position "
+    "exercise",
+    "sound_level": "id sensor sent start period_s laeq lafmax lcpeak l10 l50 l90",
+    "occupancy": "id sensor sent start period_s zone counts",
+    "heartbeat": "id sensor sent uptime_s clock_offset_us clock_sigma_us queue_depth dropped capture capture_reason "
+    "software models temperature_c audio_tracks_dropped refused exercise",
+}
+"""Every field of the wire. One that is added fails here until somebody has asked what could be carried by it."""
+
+
+def test_the_wire_has_these_fields_and_no_other() -> None:
+    kinds = msgspec.inspect.multi_type_info(get_args(protocol.AnyMessage))  # type: ignore[attr-defined]
+    assert {kind.tag: [field.name for field in kind.fields] for kind in kinds} == {
+        name: fields.split() for name, fields in TOLD.items()
+    }
+    assert protocol.Position.__struct_fields__ == ("latitude", "longitude", "sigma_m")
+    assert protocol.Counts.__struct_fields__ == ("person", "cycle", "car", "heavy")
 
 
 @pytest.mark.parametrize(
