@@ -339,6 +339,9 @@ def _check(config: HubConfig, path: Path, text: str) -> None:
         if name in names[:index]:
             line = _closest_line(lines, f"$.webhooks[{index}].name")
             raise ConfigError(path, line, f"two webhooks are named {name!r}.", "Give each its own name.")
+        if problem := config.webhooks[index].problem():
+            line = _closest_line(lines, f"$.webhooks[{index}].url")
+            raise ConfigError(path, line, f"`webhooks` {name}: {problem}.")
 
 
 def load_config(path: Path | None) -> HubConfig:

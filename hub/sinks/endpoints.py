@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from yarl import URL
 
 from hub.incident import Incident, Place
 
@@ -69,6 +70,19 @@ class Endpoint(Struct, frozen=True, forbid_unknown_fields=True):
     def calls(self, incident: Incident) -> bool:
         """True where an `incident` that nobody looks at is called out to this endpoint."""
         return self.purpose == "escalation" and self._concerns(incident)
+
+    def problem(self) -> str:
+        """What in it is unsafe or can't work, and what to change; empty where nothing is."""
+        url = URL(self.url)
+        if not url.host:
+            return f"{self.url!r} names no host"
+        if url.user or url.password:
+            return "a name or password in the URL would end up in logs"
+        if url.scheme == "http" and url.host not in self.allow_private:
+            return f"use https, or name {url.host} in `allow_private` if it is your own"
+        if self.purpose == "escalation" and self.format == "cap":
+            return "CAP warns the public; a call to those on duty is no warning"
+        return ""
 
     def _concerns(self, incident: Incident) -> bool:
         return (

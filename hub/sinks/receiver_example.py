@@ -36,5 +36,6 @@ def make_receiver(secret: str) -> tuple[web.Application, dict[str, dict[str, Any
 
 
 if __name__ == "__main__":
-    application, _ = make_receiver(os.environ["TOCSIN_SECRET"])
-    web.run_app(application, host="127.0.0.1", port=int(sys.argv[1]))
+    if len(sys.argv) != 2 or "TOCSIN_SECRET" not in os.environ:
+        sys.exit("Usage: TOCSIN_SECRET=whsec_... python -m hub.sinks.receiver_example PORT")
+    web.run_app(make_receiver(os.environ["TOCSIN_SECRET"])[0], host="127.0.0.1", port=int(sys.argv[1]))

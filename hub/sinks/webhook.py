@@ -138,18 +138,10 @@ class Webhook:
 
 def prepare(endpoint: Endpoint) -> tuple[Signer, ssl.SSLContext | None]:
     """What an endpoint needs to be used, read from its files; blocks. Raises EndpointRefused where it cannot."""
-    url = URL(endpoint.url)
-    if not url.host:
-        raise EndpointRefused(f"webhook {endpoint.name}: {endpoint.url!r} names no host")
-    if url.user or url.password:
-        raise EndpointRefused(f"webhook {endpoint.name}: a name or password in the URL would end up in logs")
-    if url.scheme == "http" and url.host not in endpoint.allow_private:
-        raise EndpointRefused(
-            f"webhook {endpoint.name}: use https, or name {url.host} in `allow_private` if it is your own"
-        )
-    if endpoint.purpose == "escalation" and endpoint.format == "cap":
-        raise EndpointRefused(f"webhook {endpoint.name}: CAP warns the public; a call to those on duty is no warning")
-    return Signer.of(endpoint), _tls_context(endpoint) if url.scheme == "https" else None
+    if problem := endpoint.problem():
+        raise EndpointRefused(f"webhook {endpoint.name}: {problem}")
+    encrypted = URL(endpoint.url).scheme == "https"
+    return Signer.of(endpoint), _tls_context(endpoint) if encrypted else None
 
 
 def error_word(failure: Exception) -> str:

@@ -37,6 +37,8 @@ def test_an_empty_file_gives_statistics_on_loopback() -> None:
             5,
             ["two webhooks"],
         ),
+        ('[[webhooks]]\nname = "a"\nurl = "http://a"\n', 3, ["use https", "allow_private"]),
+        ('[[webhooks]]\nname = "a"\nurl = "https://me:secret@a"\n', 3, ["end up in logs"]),
         ("open_console = true\n", 1, ["without signing in", "lab"]),
         ("[http]\ntls_key = 'k.pem'\n", 1, ["both"]),
     ],
