@@ -117,8 +117,6 @@ class FusionRunner:
 
     async def _step(self) -> None:
         """One batch, or one tick."""
-        if self._now_us() < self._fed_us - CLOCK_STEP_US:
-            self._begin_anew()
         self._engine.couples = self._couples()
         await self._refresh_sites()
         entries = await self._log.read(self._position, BATCH)
@@ -126,9 +124,13 @@ class FusionRunner:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._log.wait(self._position), TICK_S)
             entries = await self._log.read(self._position, BATCH)
+        now_us = self._now_us()
+        if now_us < self._fed_us - CLOCK_STEP_US:
+            self._begin_anew()
+            return
+        self._fed_us = max(self._fed_us, now_us)
         loop = asyncio.get_running_loop()
-        self._fed_us = self._now_us()
-        revisions = await loop.run_in_executor(self._thread, self._fuse, entries, self._fed_us)
+        revisions = await loop.run_in_executor(self._thread, self._fuse, entries, now_us)
         if entries:
             self._position = entries[-1].position
         if self._position < self._saved:
