@@ -38,11 +38,14 @@ _MOST_SHIFT: Final = 0.06
 """Of the picture's height and width: a mast in a storm. A larger one is another view, which `watch` tells."""
 UNDERSTOOD: Final = 0.35
 """Above this share of changed pixels patches are no longer single things: a jam, a crowd, a camera that drifts."""
-_CALM_LOOKS: Final = 60
-_STEADY_SIZE: Final = (128, 64)
+_CALM_LOOKS: Final = 25
+_STEADY_WIDTH: Final = 160
 """Smaller, and the smoothing of a shifted picture alone makes it fit better."""
-_LEARN_EVERY_S: Final = 0.3
-"""The background learns a few times a second: its time constants are forty times longer."""
+_SAME: Final = 1.3
+"""Mean difference in grey levels below which the picture stands where it stood: camera noise alone has one, a shift by
+half a pixel of a street with any lines two."""
+_LEARN_EVERY_S: Final = 0.39
+"""The background learns a few times a second: its time constants are thirty times longer."""
 _LIGHT_STEP: Final = 1.2
 """Change of the overall light, in log brightness, that is followed at once: three grey levels at mid grey."""
 _FLICKER_LOOKS: Final = 4
@@ -95,28 +98,39 @@ def _misfit(one: Field, other: Field) -> float:
 class Steady:
     """How far the picture is shifted against a reference: phase correlation on a small picture.
 
-    While the camera has long stood still, only every fourth picture is asked.
+    While the camera has long stood where it stands, only every fourth picture is asked.
     """
 
     def __init__(self) -> None:
         self._window: Field | None = None
         self._reference: Field | None = None
+        self._last = (0.0, 0.0)
         self._calm = 0
 
     def reference(self, grey: Image) -> None:
         """Take `grey` as the place where the camera stands."""
-        self._reference = self._small(grey)
+        self._reference = self._small(grey).astype(np.float32)
         self._window = cv2.createHanningWindow(self._reference.shape[::-1], cv2.CV_32F)
 
     def shift(self, grey: Image) -> tuple[float, float]:
         """(right, down) shift in pixels of `grey` against the reference; (0, 0) where it explains nothing."""
         self._calm += 1
         if self._reference is None or (self._calm > _CALM_LOOKS and self._calm % 4):
+            return self._last
+        shift = self._measured(self._small(grey).astype(np.float32), self._reference, grey.shape[1])
+        if math.dist(shift, self._last) > _LEAST_SHIFT_PX:
+            self._calm = 0
+        self._last = shift
+        return shift
+
+    def _measured(self, small: Field, reference: Field, width: int) -> tuple[float, float]:
+        if _misfit(small, reference) < _SAME:
             return 0.0, 0.0
-        small = self._small(grey)
-        (right, down), response = cv2.phaseCorrelate(self._reference, small, self._window)
+        # OpenCV 5 multiplies the window into its arguments where their size suits the transform: they are copies.
+        (right, down), response = cv2.phaseCorrelate(reference.copy(), small.copy(), self._window)
         size = small.shape[1], small.shape[0]
-        shift = right * grey.shape[1] / size[0], down * grey.shape[0] / size[1]
+        factor = max(1, round(width / _STEADY_WIDTH))
+        shift = right * factor, down * factor
         far = abs(right) > _MOST_SHIFT * size[0] or abs(down) > _MOST_SHIFT * size[1]
         if response < 0.03 or far or math.hypot(*shift) < _LEAST_SHIFT_PX:
             return 0.0, 0.0
@@ -125,13 +139,16 @@ class Steady:
         # What was shifted in at the rim is smooth, and would seem to fit.
         x, y = math.ceil(abs(right)) + 1, math.ceil(abs(down)) + 1
         inner = slice(y, size[1] - y), slice(x, size[0] - x)
-        if _misfit(back[inner], self._reference[inner]) > 0.8 * _misfit(small[inner], self._reference[inner]):
+        if _misfit(back[inner], reference[inner]) > 0.8 * _misfit(small[inner], reference[inner]):
             return 0.0, 0.0
-        self._calm = 0
         return shift
 
-    def _small(self, grey: Image) -> Field:
-        return np.asarray(cv2.resize(grey, _STEADY_SIZE, interpolation=cv2.INTER_AREA), np.float32)
+    def _small(self, grey: Image) -> Image:
+        factor = max(1, round(grey.shape[1] / _STEADY_WIDTH))
+        # Whole blocks: reducing by a whole factor costs a tenth.
+        size = grey.shape[1] // factor, grey.shape[0] // factor
+        whole = grey[: size[1] * factor, : size[0] * factor]
+        return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class Scene:

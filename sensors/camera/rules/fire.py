@@ -8,7 +8,9 @@ flashes, a brake light drives on. Smoke alone is not seen. Works without a detec
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,12 +80,21 @@ def flickering(counts: Field, seconds: float) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Look:
-    """At this second: flame-coloured pixels and mean change of red in each cell, and the red channel itself."""
+    """At this second: flame-coloured pixels in each cell, and the red channel itself."""
 
     at_s: float
     counts: Field
-    unrest: Field
     red: Image
+
+
+def _unrest(reds: Sequence[Image], shape: tuple[int, ...]) -> Field:
+    """float32[cells]: mean change of each cell's pixels from look to look."""
+    total = np.zeros(reds[0].shape, np.float32)
+    for one, other in itertools.pairwise(reds):
+        cv2.accumulate(cv2.absdiff(one, other), total)
+    return np.asarray(
+        cv2.resize(total, (shape[1], shape[0]), interpolation=cv2.INTER_AREA) / (len(reds) - 1), np.float32
+    )
 
 
 class Fire:
@@ -115,11 +126,7 @@ class Fire:
         counts = cv2.resize(flames, size, interpolation=cv2.INTER_AREA).astype(np.float32) * (_CELL * _CELL / 255.0)
         if self._looks and self._looks[-1].counts.shape != counts.shape:
             self._looks.clear()
-        unrest = np.zeros_like(counts)
-        if self._looks:
-            change = cv2.resize(cv2.absdiff(red, self._looks[-1].red), size, interpolation=cv2.INTER_AREA)
-            unrest = change.astype(np.float32)
-        self._looks.append(_Look(moment.now_s, counts, unrest, red))
+        self._looks.append(_Look(moment.now_s, counts, red))
         while moment.now_s - self._looks[0].at_s > _WINDOW_S:
             self._looks.popleft()
         self._steps += 1
@@ -153,7 +160,7 @@ class Fire:
         # One fire: what flickers elsewhere has a core of its own or is none.
         near = cv2.dilate((cells & core.reshape(shape)).astype(np.uint8), np.ones((5, 5), np.uint8))
         cells &= near > 0
-        unrest = np.mean([look.unrest for look in self._looks], axis=0)
+        unrest = _unrest([look.red for look in self._looks], shape)
         cells &= unrest > _RESTLESS * float(np.percentile(unrest, 80))
         if not cells.any():
             return None

@@ -75,6 +75,10 @@ class WrongWay:
         found = []
         alive = {track.number for track in moment.tracks}
         for track in moment.tracks:
+            right, down = track.velocity
+            # Whoever goes the legal way at this moment is not looked at further: most of the traffic, all day.
+            if right * self._direction[0] + down * moment.aspect * self._direction[1] >= 0:
+                continue
             if track.number in self._said or not self._mask.contains(track.centre):
                 continue
             score = self._score(track, moment.aspect)

@@ -31,3 +31,12 @@ def test_a_mast_in_the_wind_is_seen_in_pixels(street, moved):
     right, down = steady.shift(np.roll(still, moved, axis=(1, 0)))
     assert right == pytest.approx(moved[0], abs=0.8)
     assert down == pytest.approx(moved[1], abs=0.8)
+
+
+def test_the_hundredth_gust_is_seen_as_the_first(street):
+    steady = Steady()
+    still = grey(street)
+    steady.reference(still)
+    for gust in range(100):
+        shift = steady.shift(np.roll(still, (4, -4) if gust % 2 else (-6, 2), axis=(1, 0)))
+    assert shift == pytest.approx((4.0, -4.0), abs=0.8)
