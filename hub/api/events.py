@@ -82,7 +82,10 @@ class _Stream:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """`GET /api/v1/events`; resume with `Last-Event-ID`, or `?after=`; without either from now on."""
+    """`GET /api/v1/events`; resume with `Last-Event-ID`, or `?after=`; without either from now on.
+
+    `?incidents=no` gives sensors and the head line alone, for pages that show no incident.
+    """
     app = request.app
     listeners, bell = app[LISTENERS], app[STORE].bell
     if listeners.count >= MAX_LISTENERS:
@@ -94,7 +97,9 @@ async def events(request: web.Request) -> web.StreamResponse:
             raise ValueError
     except ValueError:
         raise Problem(400, "query_invalid", "`Last-Event-ID` is a whole number that this stream gave.") from None
-    await tell_read(request, "incidents: live", view=True)
+    with_incidents = request.query.get("incidents", "yes") != "no"
+    if with_incidents:
+        await tell_read(request, "incidents: live", view=True)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     response.headers["X-Accel-Buffering"] = "no"
     await response.prepare(request)
@@ -106,7 +111,8 @@ async def events(request: web.Request) -> web.StreamResponse:
         quiet_rounds = 0
         while not listeners.closing:
             heard = bell.count
-            await stream.incidents()
+            if with_incidents:
+                await stream.incidents()
             await stream.status(news_only=True)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(bell.wait(heard), QUIET_S)

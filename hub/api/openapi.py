@@ -66,7 +66,12 @@ QUERIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("GET", "/api/v1/incidents.geojson"): {**_PAGE, **_REASON, **_LANGUAGE},
     ("GET", "/api/v1/incidents/{id}"): {**_REASON, **_LANGUAGE},
     ("GET", "/api/v1/status"): _LANGUAGE,
-    ("GET", "/api/v1/events"): {"after": _WHOLE, **_REASON, **_LANGUAGE},
+    ("GET", "/api/v1/events"): {
+        "after": _WHOLE,
+        "incidents": {"type": "string", "enum": ["yes", "no"]},
+        **_REASON,
+        **_LANGUAGE,
+    },
     ("GET", "/api/v1/outbox"): {"state": _TEXT, "limit": _WHOLE},
     ("GET", "/api/v1/deliveries"): {"message_id": _TEXT, "limit": _WHOLE},
     ("GET", "/api/v1/roster"): {"from": _TEXT, "days": {"type": "integer", "minimum": 1, "maximum": 35}},

@@ -17,6 +17,8 @@ PAGES: Final = {
     "/": "index.html",
     "/incidents/{id}": "index.html",
     "/technician": "technician.html",
+    "/desk": "desk.html",
+    "/desk/{section}": "desk.html",
 }
 """Each page by its path. `/incidents/ID` is the address that other systems link to; the page itself reads the id."""
 

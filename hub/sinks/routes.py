@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any, Final, cast, get_args
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import msgspec
@@ -66,7 +67,13 @@ async def list_outbox(request: web.Request) -> web.Response:
     outbox = request.app[OUTBOX].outbox
     limit = _whole(request, "limit", 100, MAX_LIMIT)
     rows = await outbox.rows(cast(OutboxState, state) if state else None, limit)
-    return _json({"messages": [_row(row) for row in rows], "disabled": await outbox.disabled()})
+    # Where messages may go, by name and host: an address may carry a secret in its path.
+    endpoints = [
+        {"name": one.name, "host": urlsplit(one.url).hostname or "", "exercise": one.exercise, "format": one.format}
+        for one in request.app[CONFIG].webhooks
+    ]
+    messages = [_row(row) for row in rows]
+    return _json({"messages": messages, "disabled": await outbox.disabled(), "endpoints": endpoints})
 
 
 async def list_deliveries(request: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ import { load, refreshWaiting } from "./load.js";
 import { CityMap } from "./map.js";
 import { Panel } from "./panel.js";
 import { Queue } from "./queue.js";
+import { mayReport, Report } from "./report.js";
 import { Sensors } from "./sensors.js";
 import { signInForm } from "./session.js";
 import { state } from "./state.js";
@@ -74,7 +75,7 @@ function again() {
 
 async function open() {
   if (!views.map) build();
-  view("console", h("a", { class: "skip", href: "#main" }, t("skip")), views.header.element, views.panel.element, views.map.frame, views.detail.element, views.help);
+  view("console", h("a", { class: "skip", href: "#main" }, t("skip")), views.header.element, views.panel.element, views.map.frame, views.detail.element, views.help, views.report.dialog);
   words();
   views.header.draw();
   views.queue.draw();
@@ -103,16 +104,20 @@ function build() {
   views.panel = new Panel({ queue: views.queue, history: views.history, sensors: views.sensors });
   views.why = h("p", { class: "why", hidden: true });
   views.panel.element.append(views.why);
-  views.map = new CityMap({ onSensor: showSensor, onIncident: pick });
+  views.report = new Report({ onReported: (incident) => { state.takeIncident(incident); pick(incident.id); } });
+  views.map = new CityMap({ onSensor: showSensor, onIncident: pick, onReport: mayReport() ? () => views.report.start(views.map) : null, hint: views.report.hint });
   views.help = helpDialog();
   views.header = new Header({ onLanguage, onHelp: () => openHelp(views.help), onSignOut });
+  // A drill that begins or ends changes how every row says whether it is real.
+  state.addEventListener("status", () => views.queue.draw());
   state.addEventListener("incidents", () => title(state.status.site.name, state.queue().length));
   armSound();
   addEventListener("popstate", () => linked());
   listen({
     onMove: move,
     onAction: (action) => views.detail.decide.start(action),
-    onEscape: () => views.detail.decide.cancel() || pick(null),
+    onEscape: () => views.report.cancel() || views.detail.decide.cancel() || pick(null),
+    onReport: () => views.map.onReport?.(),
     onHelp: () => openHelp(views.help),
     onMute: toggleSound,
   });

@@ -8,6 +8,7 @@ import { unhurried } from "./hold.js";
 import { sign, stateIcon } from "./icons.js";
 import { nearest } from "./place.js";
 import { state } from "./state.js";
+import { videoLinks } from "./video.js";
 import { known, t } from "./words.js";
 
 const STRONGEST_NAT = 4; // a bar is full at a factor of 55; more would not change a mind
@@ -74,7 +75,10 @@ export class Detail {
         h("span", { class: "dim block copy" }, coordinates(place.latitude, place.longitude))]],
       [t("fact.sure"), [`${incident.probability_word}, `, h("strong", {}, probability(incident.probability)), sure]],
     ];
-    if (incident.precision) facts.push([t("fact.precision"), this.#precision(incident.precision)]);
+    facts.push([t("fact.precision"), precision(incident)]);
+    const cameras = videoLinks(incident);
+    if (cameras.length) facts.push([t("fact.video"), cameras.map(({ sensor, url }, index) => [index > 0 && ", ",
+      h("a", { class: "link", href: url, target: "_blank", rel: "noopener noreferrer", "data-key": `video-${sensor}`, title: t("video.words") }, sensor)])]);
     const notes = [!incident.settled && t("note.unsettled"), incident.late && t("note.late")].filter(Boolean);
     if (notes.length) facts.push([t("fact.note"), notes.join(" ")]);
     return h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
@@ -86,11 +90,6 @@ export class Detail {
     const axes = `${metres(ellipse.semi_major_m)} × ${metres(ellipse.semi_minor_m)}`;
     const residual = place.residual_ms === null || place.residual_ms === undefined ? "" : `, ${t("place.residual", { value: number(place.residual_ms, 1) })}`;
     return t("place.ellipse", { axes }) + residual;
-  }
-
-  #precision(precision) {
-    const share = number(100 * precision.value, 0);
-    return t("precision", { share, confirmed: number(precision.confirmed ?? Math.round(precision.value * precision.n), 0), n: number(precision.n, 0) });
   }
 
   #why(incident) {
@@ -142,4 +141,13 @@ export class Detail {
       element.textContent = t("ago", { span: span(now() - Number(element.dataset.since)) });
     }
   }
+}
+
+/** How often this class was right here in the last 30 days: of those whose outcome is known, and how many are not. */
+function precision(incident) {
+  const figures = state.quality?.by_event?.[incident.event];
+  if (!figures?.all) return h("span", { class: "dim" }, t("precision.none"));
+  const unknown = figures.all - figures.known;
+  const share = figures.known ? t("precision", { share: number(100 * figures.real_of_known, 0), real: number(figures.real, 0), known: number(figures.known, 0) }) : t("precision.unknown");
+  return [share, unknown > 0 && h("span", { class: "dim block" }, t("precision.rest", { count: unknown, number: number(unknown, 0), all: number(figures.all, 0) }))];
 }

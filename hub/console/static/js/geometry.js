@@ -22,3 +22,9 @@ export function placeRing(place) {
   if (place.ellipse) return ellipseRing(place.latitude, place.longitude, place.ellipse);
   return place.outline ?? [];
 }
+
+/** A circle as a polygon of 24 corners, rounded to a decimetre. */
+export function circle(latitude, longitude, radius_m) {
+  const ellipse = { semi_major_m: radius_m, semi_minor_m: radius_m, bearing_deg: 0 };
+  return ellipseRing(latitude, longitude, ellipse).filter((_, k) => k % 3 === 0).map(([lat, lon]) => [Number(lat.toFixed(6)), Number(lon.toFixed(6))]);
+}

@@ -1,25 +1,30 @@
 // The head of the page: whose site, which mode, is the stream alive, what time it is; and the few switches.
 
 import { sound, toggleSound, watchSound } from "./alarm.js";
-import { h, put } from "./dom.js";
+import { h, put, say } from "./dom.js";
 import { clock, now, offset, span, whole } from "./format.js";
 import { sign } from "./icons.js";
 import { state } from "./state.js";
 import { LANGUAGES, speaking, t } from "./words.js";
+
+/** Name, address, and the first parts of paths that belong to it. */
+const WAYS = [["map", "/", ["", "incidents"]], ["desk", "/desk", ["desk"]], ["technician", "/technician", ["technician"]], ["public", "/public", []]];
 
 export class Header {
   constructor({ onLanguage, onHelp, onSignOut, technician = false }) {
     this.actions = { onLanguage, onHelp, onSignOut };
     this.technician = technician;
     this.title = h("h1", { class: "site" });
+    this.ways = h("nav", { class: "ways" });
     this.mode = h("div", { class: "mode" });
     this.connection = h("p", { class: "connection", role: "status" });
     this.clock = h("time", { class: "clock" });
     this.tools = h("div", { class: "tools" });
-    this.bar = h("div", { class: "head" }, this.title, this.mode, h("div", { class: "head-end" }, this.connection, this.clock, this.tools));
+    this.bar = h("div", { class: "head" }, this.title, this.ways, this.mode, h("div", { class: "head-end" }, this.connection, this.clock, this.tools));
     this.band = h("p", { class: "hatched band site-band", hidden: true });
     this.lost = h("p", { class: "lost", role: "alert", hidden: true });
-    this.element = h("header", { class: "top" }, this.bar, this.band, this.lost);
+    this.drill = h("p", { class: "drill-band", role: "status", hidden: true });
+    this.element = h("header", { class: "top" }, this.bar, this.drill, this.band, this.lost);
     state.addEventListener("status", () => this.draw());
     state.addEventListener("connection", () => this.#connection());
     watchSound(() => this.#tools());
@@ -35,9 +40,27 @@ export class Header {
       status.mode_word ? t("mode.is", { mode: status.mode_word }) : t(`mode.${status.mode}`)));
     this.band.hidden = !status.exercise;
     this.band.textContent = status.exercise ? t("exercise.site") : "";
+    this.#drill(status.drill);
+    this.#ways();
     this.#tools();
     this.#connection();
     this.#tick();
+  }
+
+  /** A drill is said on every page, in a frame and a colour that nothing else has. */
+  #drill(drill) {
+    document.getElementById("app").classList.toggle("is-drill", Boolean(drill));
+    this.drill.hidden = !drill;
+    say(this.drill, drill ? t("drill.band", { purpose: drill.purpose, time: clock(drill.until_us).slice(0, 5) }) : "");
+  }
+
+  #ways() {
+    const shown = speaking();
+    if (shown === this.waysShown) return;
+    this.waysShown = shown;
+    this.ways.setAttribute("aria-label", t("ways.label"));
+    const here = location.pathname.split("/")[1];
+    put(this.ways, WAYS.map(([name, path, first]) => h("a", { href: path, "aria-current": first.includes(here) ? "page" : null }, t(`ways.${name}`))));
   }
 
   // The first press on the page wakes the sound, so nothing here may be made anew for it: a button that is replaced
@@ -64,6 +87,9 @@ export class Header {
 
   #sound() {
     const on = sound();
+    const shown = `${on} ${speaking()}`;
+    if (this.sound.dataset.shown === shown) return;
+    this.sound.dataset.shown = shown;
     this.sound.className = `tool sound-${on}`;
     this.sound.title = t(`sound.${on}`);
     this.sound.setAttribute("aria-pressed", String(on !== "off"));

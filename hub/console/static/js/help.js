@@ -4,8 +4,8 @@ import { h, put } from "./dom.js";
 import { sensorIcon, stateIcon } from "./icons.js";
 import { t } from "./words.js";
 
-const KEYS = [["J", "K"], ["A"], ["C", "Enter"], ["R", "1"], ["U"], ["Esc"], ["M"], ["?"]];
-const NAMES = ["move", "acknowledge", "confirm", "reject", "unsure", "escape", "mute", "help"];
+const KEYS = [["J", "K"], ["A"], ["C", "Enter"], ["R", "1"], ["U"], ["N"], ["Esc"], ["M"], ["?"]];
+const NAMES = ["move", "acknowledge", "confirm", "reject", "unsure", "report", "escape", "mute", "help"];
 const STATES = ["open", "acknowledged", "confirmed", "rejected", "unsure", "expired", "closed"];
 const SENSORS = [["microphone", "ok"], ["camera", "ok"], ["microphone", "degraded"], ["microphone", "lost"], ["microphone", "never"], ["microphone", "revoked"]];
 

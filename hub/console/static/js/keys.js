@@ -6,8 +6,8 @@ function typing(target) {
   return target instanceof HTMLInputElement || target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement;
 }
 
-/** `onMove(+1 | -1)`, `onAction(name)`, `onEscape()`, `onHelp()`, `onMute()`; silent in forms and dialogs. */
-export function listen({ onMove, onAction, onEscape, onHelp, onMute }) {
+/** `onMove(+1 | -1)`, `onAction(name)`, `onEscape()`, `onHelp()`, `onMute()`, `onReport()`; silent in forms and dialogs. */
+export function listen({ onMove, onAction, onEscape, onHelp, onMute, onReport }) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (document.querySelector("dialog[open]")) return;
@@ -20,6 +20,7 @@ export function listen({ onMove, onAction, onEscape, onHelp, onMute }) {
     if (key === "j" || key === "k") onMove(key === "j" ? 1 : -1);
     else if (ACTIONS[key] && !event.repeat) onAction(ACTIONS[key]);
     else if (key === "m" && !event.repeat) onMute();
+    else if (key === "n" && !event.repeat) onReport();
     else if (event.key === "?") onHelp();
     else return;
     event.preventDefault();

@@ -5,6 +5,7 @@ import { MOST_INCIDENTS, state } from "./state.js";
 
 const PAGE = 500;
 const LATELY = 100;
+const MONTH_DAYS = 30;
 
 async function everyWaiting(which) {
   let before = null;
@@ -20,8 +21,11 @@ async function everyWaiting(which) {
 
 /** Ask for everything the page needs; throws a Problem. Called at the start and after each lost connection. */
 export async function load() {
-  const [sensors, lately, open, acknowledged] = await Promise.all([
-    api.sensors(), api.incidents({ limit: LATELY }), everyWaiting("open"), everyWaiting("acknowledged")]);
+  const [sensors, lately, open, acknowledged, quality] = await Promise.all([
+    api.sensors(), api.incidents({ limit: LATELY }), everyWaiting("open"), everyWaiting("acknowledged"),
+    // How often it was right stands beside the point: where it cannot be told the rest is shown all the same.
+    api.quality(MONTH_DAYS).catch(() => null)]);
+  state.quality = quality;
   const known = new Set(sensors.sensors.map((sensor) => sensor.id));
   for (const id of state.sensors.keys()) if (!known.has(id)) state.sensors.delete(id);
   sensors.sensors.forEach((sensor) => state.takeSensor(sensor));

@@ -17,12 +17,14 @@ export class CityMap {
   #place;
   #arrivals;
   #fitted = false;
+  #pointed = () => undefined;
 
-  constructor({ onSensor, onIncident }) {
+  constructor({ onSensor, onIncident, onReport = null, hint = null }) {
     this.element = h("div", { class: "map", role: "region" });
     this.panel = h("div", { class: "layers" });
-    this.frame = h("main", { class: "frame", id: "main" }, this.element, this.panel);
+    this.frame = h("main", { class: "frame", id: "main" }, this.element, this.panel, hint);
     this.actions = { onSensor, onIncident };
+    this.onReport = onReport;
   }
 
   /** Start it: the page must hold `frame` already, and the status and sensors must be known. */
@@ -60,7 +62,8 @@ export class CityMap {
       h("input", { type: "checkbox", checked: remembered(name), onchange: (event) => this.#toggle(name, event.target.checked) }),
       t(`layer.${name}`)));
     const all = h("button", { type: "button", class: "quiet", onclick: () => this.showAll() }, t("map.all"));
-    this.panel.replaceChildren(...boxes, all);
+    const report = this.onReport && h("button", { type: "button", class: "quiet", "data-action": "report", onclick: () => this.onReport() }, t("report.begin"));
+    this.panel.replaceChildren(...boxes, all, ...(report ? [report] : []));
     this.element.querySelector(".leaflet-control-zoom-in")?.setAttribute("aria-label", t("map.nearer"));
     this.element.querySelector(".leaflet-control-zoom-out")?.setAttribute("aria-label", t("map.farther"));
   }
@@ -107,6 +110,21 @@ export class CityMap {
       .map((sensor) => [sensor.latitude, sensor.longitude]);
     if (!points.length) return;
     this.#map.fitBounds(L.latLngBounds(points).pad(0.15), { maxZoom: 17, animate: false });
+  }
+
+  /** Where the middle of what is in sight lies. */
+  middle() {
+    const { lat, lng } = this.#map.getCenter();
+    return { latitude: lat, longitude: lng };
+  }
+
+  /** The next click on the map tells `onPlace({latitude, longitude})`; null takes that back. */
+  point(onPlace) {
+    this.#map.off("click", this.#pointed);
+    this.element.classList.toggle("is-pointing", Boolean(onPlace));
+    if (!onPlace) return;
+    this.#pointed = ({ latlng }) => onPlace({ latitude: latlng.lat, longitude: latlng.lng });
+    this.#map.once("click", this.#pointed);
   }
 
   /** One sensor in the middle. */

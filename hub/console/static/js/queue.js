@@ -26,6 +26,7 @@ export function incidentRow(incident, onPick) {
   h("div", { class: "row-top" },
     stateIcon(incident.state),
     h("strong", { class: "row-name" }, incident.event_name),
+    !incident.exercise && state.status?.drill && h("span", { class: "real" }, t("drill.real")),
     incident.exercise && h("span", { class: "hatched", title: t("exercise.word") }, h("span", { class: "long" }, t("exercise.word")),
       h("span", { class: "short", "aria-hidden": "true" }, t("exercise.short"))),
     h("time", { class: "row-time", title: whole(incident.onset_us), datetime: new Date(incident.onset_us / 1000).toISOString() },
@@ -40,7 +41,7 @@ export function incidentRow(incident, onPick) {
 
 /** The version of a row: anything that it shows. */
 export function rowVersion(incident) {
-  return [incident.revision, incident.state, incident.id === state.selected, document.documentElement.lang].join(" ");
+  return [incident.revision, incident.state, incident.id === state.selected, Boolean(state.status?.drill), document.documentElement.lang].join(" ");
 }
 
 export class Queue {

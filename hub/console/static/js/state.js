@@ -16,6 +16,7 @@ class State extends EventTarget {
   connection = "connecting";
   heard_ms = Date.now();
   truncated = false;
+  quality = null;
   loaded = false;
   error = null;
   #dirty = new Set();

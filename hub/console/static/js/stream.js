@@ -17,8 +17,9 @@ export class Stream {
   #timer = null;
   #wake = null;
 
-  /** `onEvent(name, data)`; `onState("live" | "lost" | "signed_out" | "unread")`; `onHeard()` at every byte. */
-  constructor({ onEvent, onState, onHeard }) {
+  /** `onEvent(name, data)`; `onState("live" | "lost" | "signed_out" | "unread")`; `onHeard()` at every byte; `incidents` is false for a page that shows none. */
+  constructor({ onEvent, onState, onHeard, incidents = true }) {
+    this.incidents = incidents;
     this.onEvent = onEvent;
     this.onState = onState;
     this.onHeard = onHeard;
@@ -65,7 +66,7 @@ export class Stream {
     this.#guard();
     try {
       const given = givenReason();
-      const why = given === null ? "" : `?${new URLSearchParams({ reason: given })}`;
+      const why = this.incidents ? given === null ? "" : `?${new URLSearchParams({ reason: given })}` : "?incidents=no";
       const answer = await fetch(`/api/v1/events${why}`, { headers, cache: "no-store", signal: this.#abort.signal });
       if (answer.status === 401 || answer.status === 403) return "signed_out";
       if (answer.status === 400) return await this.#why(Problem.of(400, await answer.json()), given);

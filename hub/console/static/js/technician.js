@@ -127,6 +127,7 @@ async function onLanguage(code) {
 function connect() {
   stream?.stop();
   const mine = new Stream({
+    incidents: false,
     onEvent: (name, data) => {
       if (mine !== stream) return;
       if (name === "sensor") state.takeSensor(data);
