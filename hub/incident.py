@@ -84,7 +84,7 @@ class Arrival(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Incident(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One incident at one revision. `probability` is that of the stated class being real, in (0, 1)."""
+    """One incident at one revision. `probability`, in (0, 1): that it is of the stated class, where it is told."""
 
     id: UUID
     revision: int

@@ -57,6 +57,8 @@ class Bang:
     north: float
     rounds_us: tuple[int, ...]
     shot: bool
+    height_m: float = 2.0
+    """Above the street: a window, a roof, a hill."""
 
 
 def sites_of(city: City, draw: np.random.Generator) -> list[Site]:
@@ -96,7 +98,7 @@ class Picks:
         found = []
         for j in near.tolist():
             shared = draw.normal(0.0, math.hypot(self.path_s, city.clock_us * 1e-6))
-            travel = math.hypot(float(distance[j]), 2.0) / AIR.speed_mps
+            travel = math.hypot(float(distance[j]), self.sites[j].height_m - bang.height_m) / AIR.speed_mps
             level = 150.0 - 20.0 * math.log10(max(float(distance[j]), 1.0)) + draw.normal(0.0, 4.0)
             for at in bang.rounds_us:
                 onset = at + round((travel + shared + draw.normal(0.0, self.pick_s)) * 1e6)

@@ -50,7 +50,9 @@ def judged(count: int, city: City, seed: int, *, quiet: bool) -> list[Judged]:
     draw = np.random.default_rng(seed)
     sites = sites_of(city, draw)
     picks = Picks(city, sites, draw)
-    engine = FusionEngine(sites, air=AIR)
+    settings = FusionSettings()
+    engine = FusionEngine(sites, settings, air=AIR)
+    street_m = 4.0 - settings.source_below_m
     half = 0.4 * city.spacing_m * math.sqrt(city.sensors)
     results = []
     for i in track(range(count), description="bangs", disable=quiet):
@@ -58,7 +60,11 @@ def judged(count: int, city: City, seed: int, *, quiet: bool) -> list[Judged]:
         first = start + 10_000_000 + int(draw.integers(1_000_000))
         gaps = draw.uniform(0.2, 1.0, int(draw.integers(0, 4)))
         rounds = tuple(first + round(s * 1e6) for s in np.concatenate([[0.0], np.cumsum(gaps)]).tolist())
-        bang = Bang(draw.uniform(-half, half), draw.uniform(-half, half), rounds, bool(draw.random() < SHOT_SHARE))
+        # As high as fusion is told that it may be.
+        height_m = street_m + draw.normal(0.0, settings.source_height_sigma_m)
+        bang = Bang(
+            draw.uniform(-half, half), draw.uniform(-half, half), rounds, bool(draw.random() < SHOT_SHARE), height_m
+        )
         made = picks.of(bang)
         heard = {d.sensor for d in made}
         told: dict[object, Incident] = {}

@@ -68,14 +68,22 @@ def judge(burst: Burst) -> Outcome:
     """Fuse one burst and compare with the survey."""
     incidents, cpu_ms = fuse(burst)
     best, error = None, math.inf
-    for incident in incidents:
-        east, north = ORIGIN.metres(incident.place.latitude, incident.place.longitude)
-        away = math.hypot(float(east) - burst.east, float(north) - burst.north)
-        if incident.place.kind == "ellipse" and away < min(error, FOUND_M):
+    for incident, away in judge_place(burst, incidents):
+        if away < min(error, FOUND_M):
             best, error = incident, away
     rounds = 0 if best is None else best.rounds or 0
     others = len(incidents) - (best is not None)
     return Outcome(burst, error, rounds, others, cpu_ms, solved_ms(burst), incidents)
+
+
+def judge_place(burst: Burst, incidents: tuple[Incident, ...]) -> list[tuple[Incident, float]]:
+    """Every incident with a point and how far that is from the survey, in metres."""
+    told = []
+    for incident in incidents:
+        east, north = ORIGIN.metres(incident.place.latitude, incident.place.longitude)
+        if incident.place.kind == "ellipse":
+            told.append((incident, math.hypot(float(east) - burst.east, float(north) - burst.north)))
+    return told
 
 
 def solved_ms(burst: Burst) -> float:

@@ -24,6 +24,8 @@ ORIGIN: Final = Plane.at(40.44, -79.99)
 PULSE_SCORE: Final = 0.65
 """The vendor's pulses carry no class; its sensors send what may be a shot. So each counts as likely one, and as too
 unsure to make an incident of one or two sensors alone (`FusionSettings.solo_score`)."""
+CHOSEN_ON: Final = ("FP2", "FP3")
+"""Firing positions that parameters of fusion may be chosen on; figures are told of the others, apart."""
 PULSE_CLOCK_US: Final = 500
 """Pulses are told in whole milliseconds by clocks that GPS disciplines."""
 VENDOR_MODEL: Final = "vendor-pulses@00000000"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from hub.commands._calibrate import calibration
 from hub.commands._evaluate_city import city
 from hub.commands._evaluate_location import location
 from hub.commands._evaluate_sound import sound
@@ -21,3 +22,4 @@ app.command(epilog="Example: tocsin evaluate location --data ../shared/data/live
 app.command(epilog="Example: tocsin evaluate sound --data ../shared/data/audio --json")(sound)
 app.command(epilog="Example: tocsin evaluate video --data ../shared/data/video --explain")(video)
 app.command(epilog="Example: tocsin evaluate city --incidents 200")(city)
+app.command(epilog="Example: tocsin evaluate calibration --data ../shared/data/livefire --json")(calibration)

@@ -17,6 +17,7 @@ from hub.fusion.camera import corroboration
 from hub.fusion.evidence import probability_of
 from hub.fusion.hood import Neighbourhood, neighbourhood
 from hub.fusion.picks import Source
+from hub.fusion.reasons import place_term
 from hub.fusion.settings import FusionSettings
 from hub.fusion.shots import Shot, clock_terms, located, unplaced
 from hub.fusion.sites import SiteTable
@@ -151,6 +152,7 @@ class Episode:
             closing = self._closing(settings)
             self.settled = self.settled or (final and now_us >= closing)
         seen = [self._with_cameras(shot, engine) if engine.couples else shot for shot in self.shots]
+        seen = [replace(shot, evidence=(*shot.evidence, *_certainty(shot))) for shot in seen]
         changed = self._revise(seen, now_us, settings)
         self.due_us = None if self.settled else max(closing, now_us + 1)
         return changed
@@ -282,6 +284,11 @@ class Episode:
             incident, revision=incident.revision + 1, updated_us=now_us, evidence=evidence, arrivals=(),
             probability=probability_of(evidence), settled=self.settled, late=self.late,
         )  # fmt: skip
+
+
+def _certainty(shot: Shot) -> tuple[Evidence, ...]:
+    """What the place of a shot takes away from belief, all other terms known."""
+    return place_term(shot.evidence, shot.place, len({arrival.sensor for arrival in shot.arrivals}))
 
 
 def _explained(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hub.fusion.calibration import CALIBRATION
-from hub.fusion.evidence import CAP_SILENCE, capped, logit
+from hub.fusion.evidence import CAP_SILENCE, capped, logit, probability_of
 from hub.fusion.sites import SiteTable
-from hub.incident import Evidence
+from hub.incident import Evidence, Place
 from sensors.protocol import Detection
 
+DOUBT = 0.1
+"""A sensor that is less sure than this of a sound that others heard well is far away or behind a roof, and says no
+less."""
+PLACE_CERTAIN = 0.99
+"""A place surer than this needs no word."""
 SPOKEN_SILENCES = 8
 """Silent sensors that get a sentence of their own, the nearest ones; more would bury the others."""
 
@@ -28,7 +33,7 @@ def agreement(used: Sequence[Detection], in_range: int, rms_ms: float) -> Eviden
             kind="agreement", log_odds=log_odds, words="evidence_one_sensor", values={"sensor": used[0].sensor},
             detections=ids,
         )  # fmt: skip
-    if rms_ms == 0.0:
+    if sensors == 2:
         return Evidence(kind="agreement", log_odds=log_odds, words="evidence_two_sensors", detections=ids)
     return Evidence(
         kind="agreement", log_odds=log_odds, words="evidence_agreement",
@@ -46,11 +51,28 @@ def sound(used: Sequence[Detection]) -> Evidence:
     best: dict[str, float] = {}
     for d in used:
         best[d.sensor] = max(best.get(d.sensor, 0.0), d.score)
-    mean = sum(logit(score) for score in best.values()) / len(best)
+    mean = sum(logit(max(score, DOUBT)) for score in best.values()) / len(best)
     return Evidence(
         kind="sound", log_odds=CALIBRATION.sound(mean, len(best)), words="evidence_sound",
         values={"score": round(1.0 / (1.0 + math.exp(-mean)), 2)}, detections=tuple(d.id for d in used),
     )  # fmt: skip
+
+
+def place_term(told: Iterable[Evidence], place: Place, sensors: int) -> tuple[Evidence, ...]:
+    """What the place takes away from belief: an incident is real where it is told to be, or it helps nobody.
+
+    The probability of the other terms is multiplied by that of the place being right, which few sensors, a long ellipse
+    and a second place make smaller. Nothing is said where the place is next to certain.
+    """
+    if place.kind != "ellipse" or place.ellipse is None:
+        return ()
+    right = CALIBRATION.place_right(sensors, place.ellipse.semi_major_m, place.alternative is not None)
+    if right > PLACE_CERTAIN:
+        return ()
+    real = probability_of(told)
+    words = "evidence_place" if place.alternative is None else "evidence_place_two"
+    values: dict[str, str | float | int] = {"sensors": sensors, "percent": round(100.0 * right)}
+    return (Evidence(kind="place", log_odds=logit(real * right) - logit(real), words=words, values=values),)
 
 
 def silence(

@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.fusion.calibration import CALIBRATION
 from hub.fusion.context import Context, Declared
 from hub.fusion.engine import FusionEngine
 from hub.fusion.evidence import capped, probability_of
@@ -119,3 +120,30 @@ def test_a_place_in_the_strip_of_two_sensors_is_inside_its_outline(microphones, 
 
     two = last(fuse(FusionEngine(microphones[:2]), shoot(microphones, 40.0, 60.0)[:2]))
     assert inside(two.place.outline, *plane.degrees(40.0, 60.0))
+
+
+def test_a_place_that_few_sensors_or_two_places_leave_open_is_never_called_next_to_certain(
+    microphones, shoot, fuse
+) -> None:
+    all_seven = fuse(FusionEngine(microphones), shoot(microphones, 30.0, 20.0, score=0.98))[-1]
+    three = fuse(FusionEngine(microphones[:3]), shoot(microphones[:3], 30.0, 20.0, score=0.98))[-1]
+    assert three.place.kind == "ellipse"
+    assert all_seven.probability > 0.97 > three.probability
+    (term,) = [t for t in three.evidence if t.kind == "place"]
+    assert term.log_odds < 0.0
+    assert not [t for t in all_seven.evidence if t.kind == "place"]
+
+
+@given(
+    st.integers(3, 40),
+    st.floats(0.1, 5_000.0),
+    st.booleans(),
+)
+def test_a_place_is_less_certain_with_fewer_sensors_a_longer_ellipse_or_a_second_place(
+    sensors: int, semi_major_m: float, second: bool
+) -> None:
+    here = CALIBRATION.place_right(sensors, semi_major_m, second)
+    assert 0.0 < here < 1.0
+    assert CALIBRATION.place_right(sensors + 1, semi_major_m, second) >= here
+    assert CALIBRATION.place_right(sensors, semi_major_m * 2.0, second) <= here
+    assert CALIBRATION.place_right(sensors, semi_major_m, True) <= here
