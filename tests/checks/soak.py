@@ -1,4 +1,9 @@
-"""The fault campaign: hub and agents are killed with -9 at random moments under load, and receivers misbehave.
+"""The fault campaign: hub and agents are killed with -9 at random moments under load, and everything else fails too.
+
+In between: the wires between agents and hub and between hub and receiver are cut and stalled, the disk is full (a real
+one where this process may mount) and read-only, the hub's clock is set an hour forward and back, and receivers answer
+500, hang, close, say 410, or show a wrong certificate. At the end pages of both databases are overwritten, and the hub
+has to come up by itself with everything that lay on the others.
 
     python tests/checks/soak.py --kills 200      the long form (`make soak`)
     python tests/checks/soak.py --kills 6        the short form, a test
@@ -29,7 +34,10 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import web
 from soak_agents import PLACES, position
+from soak_disk import Disk
+from soak_faults import FAULT_S, SHORT_FAULT_S, Faults
 from soak_receivers import SECRET, Receivers, certificate
+from soak_wire import Wire
 
 from hub.log import read_file
 from hub.registry import Registry, SensorRecord
@@ -39,6 +47,7 @@ from hub.store.outbox import Outbox
 from sensors.identity import Identity
 from sensors.protocol import Heartbeat
 
+WIRE: Final = Path(__file__).with_name("soak_wire.py")
 AGENTS: Final = Path(__file__).with_name("soak_agents.py")
 SHARES: Final = (("mic-1", "mic-2"), ("mic-3", "mic-4"))
 FULL_BYTES: Final = 1_500_000
@@ -65,16 +74,21 @@ allow_private = ["127.0.0.1"]
 """
 
 
-class Campaign:
+class Campaign(Faults):
     """One run."""
 
     def __init__(self, folder: Path, kills: int, seed: int) -> None:
         self.folder = folder
         self.kills = kills
+        self.fault_s = FAULT_S if kills >= 20 else SHORT_FAULT_S
         self.dice = random.Random(seed)
         self.receivers = Receivers(random.Random(seed + 1))
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.uplink = Wire(self.port)
+        self.downlink: Wire | None = None
+        self.disk = Disk(folder / "data")
+        self.lived: Counter[str] = Counter()
         self.start_s = time.time() + 1.0
         self.hub: subprocess.Popen[str] | None = None
         self.agents: list[subprocess.Popen[bytes] | None] = [None, None]
@@ -85,6 +99,7 @@ class Campaign:
 
     async def run(self) -> list[tuple[str, int]]:
         """The whole campaign; the table."""
+        await self.uplink.start()
         runner = await self._receive()
         await self._register()
         operator = asyncio.create_task(self._operate())
@@ -92,11 +107,16 @@ class Campaign:
             await self._start_hub()
             for share in range(len(SHARES)):
                 self._start_agents(share)
-            full_at = self.kills // 2
+            faults = (
+                self._cut_uplink, self._full_disk, self._clock_ahead, self._stalled_uplink, self._cut_downlink,
+                self._clock_behind, self._read_only_disk,
+            )  # fmt: skip
+            # Spread over the kills; a short campaign has them all in a row.
+            due = [(number + 1) * self.kills // (len(faults) + 1) for number in range(len(faults))]
             while sum(self.killed.values()) < self.kills:
-                if sum(self.killed.values()) == full_at:
-                    full_at = -1
-                    await self._full_disk()
+                while due and sum(self.killed.values()) >= due[0]:
+                    due.pop(0)
+                    await faults[len(faults) - len(due) - 1]()
                 await self._kill_one()
             await self._finish()
         finally:
@@ -108,8 +128,15 @@ class Campaign:
             with contextlib.suppress(asyncio.CancelledError):
                 await operator
             await runner.cleanup()
+            await self.uplink.close()
+            if self.downlink is not None:
+                await self.downlink.close()
         table = await asyncio.to_thread(self._table)
-        await self._corrupt()
+        try:
+            await self._corrupt()
+        finally:
+            if self.hub is not None and self.hub.poll() is None:
+                await self._kill_hub()
         return table
 
     async def _receive(self) -> web.AppRunner:
@@ -122,9 +149,11 @@ class Campaign:
         wrong = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=await asyncio.to_thread(certificate, self.folder))
         await wrong.start()
         plain, tls = (address[1] for address in runner.addresses)
+        self.downlink = Wire(plain)
+        await self.downlink.start()
         config = CONFIG.format(data=self.folder / "data", port=self.port)
         for name in ("good", "fails", "hangs", "closes", "gone"):
-            url = f"http://127.0.0.1:{plain}/{name}"
+            url = f"http://127.0.0.1:{self.downlink.port if name == 'good' else plain}/{name}"
             config += HOOK.format(name=name, url=url, secret=SECRET, timeout_s=2)
         config += HOOK.format(name="wrong", url=f"https://127.0.0.1:{tls}/wrong", secret=SECRET, timeout_s=2)
         await asyncio.to_thread((self.folder / "tocsin.toml").write_text, config)
@@ -138,7 +167,8 @@ class Campaign:
         for sensor in PLACES:
             latitude, longitude = position(sensor)
             await registry.add(SensorRecord(id=sensor, kind="microphone", latitude=latitude, longitude=longitude))
-            identity = await asyncio.to_thread(Identity.create, self.folder / f"{sensor}.pem", sensor, self.url)
+            uplink = f"http://127.0.0.1:{self.uplink.port}"
+            identity = await asyncio.to_thread(Identity.create, self.folder / f"{sensor}.pem", sensor, uplink)
             now_us = time.time_ns() // 1_000
             code = await registry.new_code(sensor, now_us)
             await registry.enrol(code, base64.b64decode(identity.public_key), None, "soak", now_us)
@@ -147,7 +177,8 @@ class Campaign:
 
     async def _start_hub(self, *, full: bool = False, wait: bool = True) -> None:
         def start() -> None:
-            command = [sys.executable, "-m", "hub.commands.main", "hub", "--config", str(self.folder / "tocsin.toml")]
+            clock, config = str(self.folder / "clock"), str(self.folder / "tocsin.toml")
+            command = [sys.executable, str(WIRE), clock, "hub", "--config", config]
             with (self.folder / "hub.log").open("a") as log:
                 limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_BYTES, FULL_BYTES))) if full else None
                 self.hub = subprocess.Popen(
@@ -161,7 +192,8 @@ class Campaign:
         await asyncio.to_thread(start)
 
     def _start_agents(self, share: int) -> None:
-        command = [sys.executable, str(AGENTS), self.url, str(self.folder), str(self.start_s), *SHARES[share]]
+        uplink = f"http://127.0.0.1:{self.uplink.port}"
+        command = [sys.executable, str(AGENTS), uplink, str(self.folder), str(self.start_s), *SHARES[share]]
         with (self.folder / f"agents-{share}.log").open("a") as log:
             self.agents[share] = subprocess.Popen(command, stdout=log, stderr=log)
 
@@ -191,14 +223,6 @@ class Campaign:
         if self.hub.stdout is not None:
             self.hub.stdout.close()
         self.killed["hub"] += 1
-
-    async def _full_disk(self) -> None:
-        """For ten seconds the hub's files may not grow: it must say so, take nothing, and lose nothing."""
-        await self._kill_hub()
-        await self._start_hub(full=True, wait=False)
-        await asyncio.sleep(10.0)
-        await self._kill_hub()
-        await self._start_hub()
 
     async def _operate(self) -> None:
         """Confirm every open incident, one by one; what was answered with 200 must be dispatched.
@@ -272,6 +296,7 @@ class Campaign:
         return [
             ("hub killed", self.killed["hub"]),
             ("agents killed", self.killed["agents"]),
+            *sorted(self.lived.items()),
             ("messages said and kept by a spool", len(said)),
             ("messages stored", len(stored)),
             ("LOST", len(set(said) - set(stored))),
@@ -282,42 +307,13 @@ class Campaign:
             ("CONFIRMED AND NOT DISPATCHED", len(self.confirmed - set(got))),
             ("DISPATCHED TWICE", sum(len(ids) > 1 for ids in got.values())),
             ("calls of the good receiver", self.receivers.calls["good"]),
-            ("calls of bad receivers", sum(n for name, n in self.receivers.calls.items() if name != "good")),
+            (
+                "calls of bad receivers",
+                sum(n for name, n in self.receivers.calls.items() if name not in ("good", "refused")),
+            ),
+            ("signed by a clock that was off, and refused", self.receivers.calls["refused"]),
             ("calls of the one that is gone", self.receivers.calls["gone"]),
         ]
-
-    async def _corrupt(self) -> None:
-        """A damaged page of the log: the hub says so and takes nothing; with the page put back all is there."""
-        path = self.folder / "data" / "log.sqlite"
-        with contextlib.closing(sqlite3.connect(path)) as database:
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        copy = self.folder / "whole.sqlite"
-        await asyncio.to_thread(shutil.copyfile, path, copy)
-        data = bytearray(copy.read_bytes())
-        for page in range(2, len(data) // 4_096):
-            data[page * 4_096 : page * 4_096 + 64] = b"\xa5" * 64
-        await asyncio.to_thread(path.write_bytes, bytes(data))
-        await self._start_hub(wait=False)
-        said = ""
-        async with aiohttp.ClientSession(self.url) as session:
-            for _ in range(60):
-                await asyncio.sleep(0.25)
-                if self.hub is not None and self.hub.poll() is not None:
-                    said = (self.folder / "hub.log").read_text().splitlines()[-1]
-                    if self.hub.returncode != 2:
-                        self.faults.append(f"a damaged log ended the hub with {self.hub.returncode}: {said}")
-                    break
-                with contextlib.suppress(aiohttp.ClientError, OSError):
-                    async with session.get("/readyz") as answer:
-                        if answer.status == 503:
-                            said = (await answer.text())[:200]
-                            break
-        if not said:
-            self.faults.append("a damaged log was not noticed")
-        sys.stdout.write(f"damaged log: {said}\n")
-        if self.hub is not None and self.hub.poll() is None:
-            await self._kill_hub()
-        await asyncio.to_thread(shutil.copyfile, copy, path)
 
 
 def _free_port() -> int:
@@ -336,9 +332,12 @@ def main() -> int:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tocsin-soak-") as name:
         campaign = Campaign(Path(name), asked.kills, asked.seed)
-        table: list[tuple[str, Any]] = asyncio.run(campaign.run())
-        if asked.keep is not None:
-            shutil.copytree(name, asked.keep)
+        try:
+            table: list[tuple[str, Any]] = asyncio.run(campaign.run())
+        finally:
+            if asked.keep is not None:
+                shutil.copytree(name, asked.keep)
+            campaign.disk.remove()
     for word, count in table:
         sys.stdout.write(f"{word:40} {count:8}\n")
     for fault in campaign.faults:
