@@ -45,6 +45,9 @@ CLOCK_STEP_US: Final = 5_000_000
 HOLD_US: Final = 15_000_000
 """A pick that opened no window may still find company: sound crosses the hearing range in 3.3 s, uplinks are late."""
 
+RECENT: Final = 2_000
+"""Detections that a technician may ask for while he tests a sensor; they are in the log anyway."""
+
 log = structlog.get_logger()
 
 
@@ -94,6 +97,7 @@ class FusionRunner:
         self._committed = 0
         self._sites_at = -SITES_REFRESH_S
         self.sites: dict[str, Site] = {}
+        self.recent: deque[tuple[int, Detection]] = deque(maxlen=RECENT)
         self.failures = 0
         self._fault = ""
 
@@ -160,6 +164,7 @@ class FusionRunner:
                 # Nothing was received in the future, whatever the clock said then.
                 received_us = min(entry.received_us, now_us)
                 self._offered.append((entry.position, entry.message.onset, received_us))
+                self.recent.append((received_us, entry.message))
                 changed.update((i.id, i) for i in self._engine.offer(entry.message, received_us))
         if not entries or len(entries) < BATCH:
             changed.update((i.id, i) for i in self._engine.advance(now_us))

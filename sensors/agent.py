@@ -18,6 +18,7 @@ from uuid import UUID
 import structlog
 import uuid6
 
+from sensors.battery import charge
 from sensors.lease import AWAITED
 from sensors.protocol import AnyMessage, CaptureState, Heartbeat
 from sensors.spool import Spool
@@ -216,6 +217,7 @@ class Agent:
             capture, reason = ("starting" if lease.reason == AWAITED else "suspended"), lease.reason[:40]
         if counts.fault and capture == "ok":
             capture, reason = "degraded", counts.fault[:40]
+        battery = await asyncio.to_thread(charge)
         return Heartbeat(
             id=self._new_id(),
             sensor=self.sensor_id,
@@ -230,6 +232,7 @@ class Agent:
             capture_reason=reason,
             software=SOFTWARE,
             models=health.models,
+            battery=battery,
             audio_tracks_dropped=health.audio_tracks_dropped,
             exercise=self._exercise,
         )

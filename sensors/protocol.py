@@ -139,6 +139,8 @@ class Heartbeat(Message, tag="heartbeat", frozen=True, forbid_unknown_fields=Tru
     software: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._+-]{1,40}$")]
     models: Annotated[tuple[ModelName, ...], Meta(max_length=8)] = ()
     temperature_c: Annotated[float, Meta(ge=-60.0, le=100.0)] | None = None
+    battery: Annotated[float, Meta(ge=0.0, le=1.0)] | None = None
+    """Charge of the box that runs the agent; None on the mains."""
     audio_tracks_dropped: Count = 0
     refused: Count = 0
     """Messages that the hub refused for good."""

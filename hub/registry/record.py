@@ -84,6 +84,10 @@ class SensorView(Struct, frozen=True):
     enrolled: bool
     queue_depth: int | None
     dropped: int | None
+    battery: float | None
+    temperature_c: float | None
+    uptime_s: float | None
+    lcpeak_db: float | None
 
 
 def health_of(sensor: SensorRecord, now_us: int) -> Health:
@@ -133,6 +137,10 @@ def view_of(sensor: SensorRecord, now_us: int) -> SensorView:
         enrolled=sensor.enrolled,
         queue_depth=None if beat is None else beat.queue_depth,
         dropped=None if beat is None else beat.dropped,
+        battery=None if beat is None else beat.battery,
+        temperature_c=None if beat is None else beat.temperature_c,
+        uptime_s=None if beat is None else beat.uptime_s,
+        lcpeak_db=None if sensor.sound_level is None else sensor.sound_level.lcpeak,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table
 
 from hub.store.metadata import METADATA
 
@@ -48,4 +48,16 @@ REGISTRY_VERSION: Final = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     # Raised by every change: another process sees by one row whether what it remembers still holds.
     Column("value", BigInteger, nullable=False),
+)
+
+HEALTH_CHANGE: Final = Table(
+    "health_change",
+    METADATA,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    # No foreign key: how a sensor was outlives its being taken out.
+    Column("sensor", String(63), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(80), nullable=False),
+    Index(None, "sensor", "at_us"),
 )

@@ -141,6 +141,7 @@ def _health(message: Heartbeat, record: SensorRecord | None) -> str:
             "capture": message.capture,
             "capture_ok": int(message.capture == "ok"),
             "temperature_c": None if message.temperature_c is None else float(message.temperature_c),
+            "battery": None if message.battery is None else float(message.battery),
             "software": message.software,
             "seen_ms": message.sent // 1_000,
             "kind": None if record is None else record.kind,

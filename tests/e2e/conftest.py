@@ -173,7 +173,7 @@ def gunshot(name: str, *, east: float = 20.0, north: float = 60.0, age_s: float 
         for index, (distance, sensor) in enumerate(distances[:6])
     )
     evidence = (
-        Evidence("base_rate", -2.1, "evidence_base_rate", {}),
+        Evidence("base_rate", -2.1, "evidence_base_rate_slow", {}),
         Evidence(
             "sound", 3.4, "evidence_agreement", {"agreeing": 6, "in_range": 7, "residual_ms": 0.3}, arrivals[0].sensor
         ),

@@ -24,7 +24,7 @@ const ALL = { handover, calendar, drill, roster, messages, alerts, quality, requ
 const RENEWED_MS = 15_000;
 
 const root = document.getElementById("app");
-const main = h("main", { class: "desk", id: "main", tabindex: "-1" });
+const main = h("main", { class: "desk", id: "main", tabindex: "0" });
 const nav = h("nav", { class: "sections" });
 let header = null;
 let stream = null;
