@@ -58,7 +58,9 @@ def camera(
     hub: Annotated[str, typer.Option(help="Address of the hub. Default: where the identity was enrolled.")] = "",
     identity: Annotated[Path | None, typer.Option(help="Key file of this sensor, made by `tocsin enrol`.")] = None,
     state: Annotated[Path | None, typer.Option(help="Folder for the spool.")] = None,
-    exercise: Annotated[bool, typer.Option(help="Mark everything as an exercise: it can never be dispatched.")] = False,
+    exercise: Annotated[
+        bool, typer.Option(help="Mark everything as an exercise, as a file always is: it can never be dispatched.")
+    ] = False,
     check: Annotated[bool, typer.Option("--check", help="Try the source and the settings, and stop.")] = False,
     example: Annotated[bool, typer.Option("--example", help="Print settings to begin with, and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable lines.")] = False,
@@ -96,7 +98,9 @@ def camera(
             typer.echo("No zones: nothing is watched. See `tocsin camera --example`.", err=True)
         elif settings is None:
             typer.echo("No --settings: passages over the whole picture are counted, in bins of 20 minutes.", err=True)
-        asyncio.run(_watch(CameraStation, source, rules, hub, identity, state, exercise, as_json))
+        # A recording is not the street of now: nobody is called to it.
+        replayed = exercise or file is not None
+        asyncio.run(_watch(CameraStation, source, rules, hub, identity, state, replayed, as_json))
     except SourceError as error:
         raise _fail(error.code, str(error)) from None
     except KeyboardInterrupt:

@@ -55,13 +55,20 @@ def mic(
     url: Annotated[str, typer.Option(help="Hear a stream instead: http(s)://, tcp://host:port, rtsp://.")] = "",
     rate: Annotated[int | None, typer.Option(help="Sample rate of the input, Hz. Default: 48,000 if it can.")] = None,
     real_time: Annotated[bool, typer.Option(help="Play a file at its own pace, not as fast as possible.")] = False,
-    start: Annotated[str, typer.Option(help="UTC of the file's first sample, as 2026-11-22T20:00:00Z.")] = "",
+    start: Annotated[
+        str,
+        typer.Option(
+            help="UTC of the file's first sample, as 2026-11-22T20:00:00Z; else a hub is told at its own pace."
+        ),
+    ] = "",
     hub: Annotated[str, typer.Option(help="Address of the hub. Default: where the identity was enrolled.")] = "",
     identity: Annotated[Path | None, typer.Option(help="Key file of this sensor, made by `tocsin enrol`.")] = None,
     state: Annotated[Path | None, typer.Option(help="Folder for spool and calibration.")] = None,
     model: Annotated[str, typer.Option(help="Acoustic model; `none` for sound levels only.")] = "",
     period: Annotated[float, typer.Option(help="Period of the sound levels, s.", min=1.0, max=3600.0)] = 60.0,
-    exercise: Annotated[bool, typer.Option(help="Mark everything as an exercise: it can never be dispatched.")] = False,
+    exercise: Annotated[
+        bool, typer.Option(help="Mark everything as an exercise, as a file always is: it can never be dispatched.")
+    ] = False,
     list_inputs: Annotated[bool, typer.Option("--list", help="List the inputs, and stop.")] = False,
     self_test: Annotated[bool, typer.Option("--self-test", help="Try what listening needs, and stop.")] = False,
     calibrate: Annotated[bool, typer.Option("--calibrate", help="Take a 94 dB calibrator's tone, and stop.")] = False,
@@ -86,11 +93,15 @@ def mic(
         if self_test:
             asyncio.run(_self_test(model, live=file is None and not url, as_json=as_json))
             return
-        source = _source(device, file, url, rate, real_time, start)
+        # The hub refuses what lies in its future: a file that is played as though it were now takes its time.
+        paced = real_time or (identity is not None and not start)
+        source = _source(device, file, url, rate, paced, start)
         if calibrate:
             asyncio.run(_calibrate(source, _state(state), as_json))
             return
-        asyncio.run(_listen(source, hub, identity, state, model, period, exercise, as_json))
+        # A recording is not the street of now: nobody is called to it.
+        replayed = exercise or file is not None
+        asyncio.run(_listen(source, hub, identity, state, model, period, replayed, as_json))
     except SourceError as error:
         raise _fail(error.code, error.detail) from None
     except KeyboardInterrupt:
@@ -122,13 +133,13 @@ def _list(as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _source(device: str, file: Path | None, url: str, rate: int | None, real_time: bool, start: str) -> Source:
+def _source(device: str, file: Path | None, url: str, rate: int | None, paced: bool, start: str) -> Source:
     from sensors.microphone.live import LiveSource
     from sensors.microphone.recording import RecordingSource
     from sensors.microphone.stream import StreamSource
 
     if file is not None:
-        return RecordingSource(file, start_utc_us=_start_us(start), real_time=real_time)
+        return RecordingSource(file, start_utc_us=_start_us(start), real_time=paced)
     if start:
         raise _fail("start_unusable", "--start is the time of a file's first sample: give --file too.")
     if url:
