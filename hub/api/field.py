@@ -35,8 +35,8 @@ CLAP_US: Final = 120_000_000
 """How far back a clap may be looked for: two minutes, so that the address is no window on the street."""
 NEIGHBOURS_M: Final = 500.0
 SIDE_M: Final = 50.0
-MARGIN_M: Final = 200.0
-MOST_SQUARES: Final = 600
+MARGIN_M: Final = 600.0
+MOST_SQUARES: Final = 900
 HEARD: Final = 0.5
 QUIET_STREET_DB: Final = 50.0
 CLOCK_S: Final = 1e-3
