@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from aiohttp import web
 
+from hub.access import oidc_routes
 from hub.access import routes as access_routes
 from hub.access.accounts import Accounts
 from hub.access.address import TRUSTED, add_addresses
@@ -112,6 +113,7 @@ def build_application(config: HubConfig) -> web.Application:
     for add_routes in (
         access_routes.add_routes,
         add_ingest,
+        oidc_routes.add_routes,
         add_outcomes,
         add_messages,
         lambda app: add_console(app, tiles_url=config.map.tiles_url),

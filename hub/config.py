@@ -28,6 +28,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from hub.access.oidc_config import OidcConfig
 from hub.fusion.calendar import Declaration
 from hub.log import Retention as LogRetention
 from hub.policy.basis import PolicyConfig
@@ -168,6 +169,8 @@ class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     there and then, in words; they delete nothing."""
     keeping: Keeping = Keeping()
     """When incidents are called out again and expire, and how long each kind is kept."""
+    oidc: OidcConfig = OidcConfig()
+    """The city's identity provider, beside or instead of passwords."""
     open_console: bool = False
     """A visitor on loopback is the demo operator without signing in; only the `lab` profile on loopback may."""
 
@@ -322,6 +325,8 @@ def _check(config: HubConfig, path: Path, text: str) -> None:
                 line = _closest_line(lines, f"$.http.{field}")
                 what = f"`http.{field}`: {network!r} is no address or network."
                 raise ConfigError(path, line, what, 'Give one such as "10.0.0.0/8".') from None
+    if problem := config.oidc.problem():
+        raise ConfigError(path, _closest_line(lines, "$.oidc"), f"{problem}.")
     if config.open_console and (config.policy.profile != "lab" or config.http.host not in {"127.0.0.1", "::1"}):
         raise ConfigError(
             path,

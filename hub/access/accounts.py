@@ -29,6 +29,8 @@ MIN_PASSWORD: Final = 12
 FREE_FAILURES: Final = 5
 """Wrong passwords before an account has to wait; each further one doubles the wait, up to an hour."""
 MAX_LOCK_US: Final = 3_600_000_000
+NO_PASSWORD: Final = "!"
+"""Instead of a hash: no password fits."""
 
 
 class Person(Struct, frozen=True):
@@ -195,6 +197,40 @@ class Accounts:
 
         await write(self._engine, open_session)
         return token
+
+    async def sign_in_vouched(self, subject: str, name: str, role: Role, now_us: int) -> tuple[str, str]:
+        """A session for whom an identity provider vouches for, and what it changed: "opened" for an account made now,
+        "role" for another role than before, or nothing. Raises Problem 403."""
+        token = secrets.token_urlsafe(32)
+
+        async def work(connection: AsyncConnection) -> str:
+            row = (await connection.execute(select(PERSON).where(PERSON.c.subject == subject))).one_or_none()
+            change = ""
+            if row is None:
+                taken = await connection.execute(select(PERSON.c.name).where(PERSON.c.name == name))
+                if taken.first() is not None:
+                    # Whoever may choose a name at the provider must not become the one who has it here.
+                    raise Problem(403, "oidc_name_taken", f"There is another account named {name!r} here.")
+                values = {"role": role, "password_hash": NO_PASSWORD, "created_us": now_us, "subject": subject}
+                await connection.execute(insert(PERSON).values(name=name, **values))
+                change = "opened"
+            elif row.disabled_us is not None:
+                raise Problem(403, "oidc_account_closed", "This account was closed.")
+            elif row.role != role:
+                await connection.execute(update(PERSON).where(PERSON.c.subject == subject).values(role=role))
+                change = "role"
+            await connection.execute(delete(SESSION).where(SESSION.c.expires_us <= now_us))
+            await connection.execute(
+                insert(SESSION).values(
+                    token_hash=token_hash(token),
+                    person=name if row is None else row.name,
+                    created_us=now_us,
+                    expires_us=now_us + SESSION_LIFE_US,
+                )
+            )
+            return change
+
+        return token, await write(self._engine, work)
 
     async def session(self, token: str, now_us: int) -> Person | None:
         """Who holds this token; None where it is unknown or over."""

@@ -68,6 +68,12 @@ def json_response(data: Any, status: int = 200) -> web.Response:
 
 def _with_cookie(request: web.Request, person: Person, token: str) -> web.Response:
     response = json_response({"person": person})
+    set_session(request, response, token)
+    return response
+
+
+def set_session(request: web.Request, response: web.Response, token: str) -> None:
+    """Give the browser its session."""
     response.set_cookie(
         COOKIE,
         token,
@@ -77,7 +83,6 @@ def _with_cookie(request: web.Request, person: Person, token: str) -> web.Respon
         secure=request.secure or (request.app[CONFIG].http.public_url or "").startswith("https://"),
         path="/",
     )
-    return response
 
 
 async def sign_in(request: web.Request) -> web.Response:
@@ -107,11 +112,11 @@ async def setup(request: web.Request) -> web.Response:
     wanted = await read_json(request, Setup)
     accounts = request.app[ACCOUNTS]
     person = await accounts.create_first(wanted.code, wanted.name, wanted.password, now_us())
-    await _trace(request, person.name, "opened", person.role)
+    await trace(request, person.name, "opened", person.role)
     return _with_cookie(request, person, await accounts.sign_in(wanted.name, wanted.password, now_us()))
 
 
-async def _trace(request: web.Request, name: str, act: str, role: str) -> None:
+async def trace(request: web.Request, name: str, act: str, role: str) -> None:
     """Accounts are kept in the audit log, by pseudonym like everybody in it."""
     audit, who = request.app[AUDIT], request.get(PERSON)
     actor = "setup" if who is None else audit.pseudonym(who.name)
@@ -128,7 +133,7 @@ async def add_person(request: web.Request) -> web.Response:
     """`POST /api/v1/people`."""
     wanted = await read_json(request, NewPerson)
     person = await request.app[ACCOUNTS].create(wanted.name, wanted.role, wanted.password, now_us())
-    await _trace(request, person.name, "opened", person.role)
+    await trace(request, person.name, "opened", person.role)
     return json_response({"person": person}, status=201)
 
 
@@ -137,7 +142,7 @@ async def close_person(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     if not await request.app[ACCOUNTS].disable(name, now_us()):
         raise Problem(404, "person_unknown", f"There is no account named {name!r}.")
-    await _trace(request, name, "closed", "")
+    await trace(request, name, "closed", "")
     return web.Response(status=204)
 
 

@@ -42,6 +42,8 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/api/v1/session"): PUBLIC,
     ("DELETE", "/api/v1/session"): PUBLIC,
     ("POST", "/api/v1/setup"): PUBLIC,
+    ("GET", "/api/v1/oidc/start"): PUBLIC,
+    ("GET", "/api/v1/oidc/callback"): PUBLIC,
     ("POST", "/api/v1/enrol"): SENSOR,
     ("POST", "/api/v1/ingest"): SENSOR,
     ("GET", "/api/v1/stream"): SENSOR,

@@ -20,6 +20,8 @@ PERSON: Final = Table(
     Column("locked_until_us", BigInteger, nullable=False, server_default="0"),
     Column("totp_secret", LargeBinary(32)),
     Column("totp_step", BigInteger, nullable=False, server_default="0"),
+    # Hash of issuer and subject of whom an identity provider vouches for; such an account has no password.
+    Column("subject", String(64), index=True, unique=True),
 )
 
 SESSION: Final = Table(

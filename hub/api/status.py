@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import msgspec
 from aiohttp import web
+from yarl import URL
 
 from hub.access.guard import PERSON, now_us, visitor
 from hub.access.routes import json_response
 from hub.api.drill import drill_view
 from hub.api.language import language_of
+from hub.config import HubConfig
 from hub.keys import ACCOUNTS, CONFIG, GATE, LOG, RUNNER, STORE
 from hub.words import Language, say
 from sensors.protocol import SOUND_EVENTS, VIDEO_EVENTS
@@ -47,10 +49,18 @@ def status_view(app: web.Application, language: Language) -> dict[str, Any]:
         "mode_reasons": [{"code": r.code, "text": say(r.words, r.values, language)} for r in reasons],
         "mode_warnings": [say(w.words, w.values, language) for w in assessment.warnings],
         "exercise": config.exercise,
+        "sign_in_with": sign_in_with(config),
         "tiles_url": config.map.tiles_url,
         "tiles_attribution": config.map.attribution,
         "now_us": now_us(),
     }
+
+
+def sign_in_with(config: HubConfig) -> str | None:
+    """The name of the identity provider that people may sign in with; None where there is none."""
+    if not config.oidc.issuer:
+        return None
+    return config.oidc.label or URL(config.oidc.issuer).host
 
 
 async def status(request: web.Request) -> web.Response:

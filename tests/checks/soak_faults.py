@@ -102,6 +102,8 @@ class Faults:
         if not self.disk.real:
             await self._small_files()
             return
+        # Without this the hub could go on for minutes in the room that its write-ahead log has already.
+        await asyncio.to_thread(_checkpoint, self.folder / "data" / "log.sqlite")
         await asyncio.to_thread(self.disk.fill)
         codes = await self._readiness(self.fault_s)
         await asyncio.to_thread(self.disk.empty)
@@ -157,10 +159,15 @@ class Faults:
             sys.stdout.write(f"a damaged page of {name}.sqlite: {after} of {before} rows of {table} saved\n")
 
 
+def _checkpoint(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path, timeout=10.0)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def _hurt(path: Path, table: str, page: int) -> tuple[str, int]:
     """Overwrite one page of a file; the table and its rows before."""
+    _checkpoint(path)
     with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         rows = database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
     with path.open("r+b") as file:
         file.seek(page * 4_096)

@@ -95,4 +95,6 @@ def test_what_is_public_is_little() -> None:
         "/api/v1/status",
         "/api/v1/session",
         "/api/v1/setup",
+        "/api/v1/oidc/start",
+        "/api/v1/oidc/callback",
     }
