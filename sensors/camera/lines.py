@@ -18,6 +18,14 @@ _RIM_PX: Final = 3
 _LIGHT: Final = 0.6
 """Correlation of the gradients above which a patch is the same ground in another light."""
 _HOLE: Final = 1.15
+_SHADE_LINES: Final = 0.2
+_SHADE_SPREAD: Final = 13.0
+"""A shadow keeps some of the ground's lines and darkens all of it alike (standard deviation of the log brightness by
+which it differs; measured 6 to 11 for clouds, 27 to 31 for vehicles)."""
+_FAINT_LINES: Final = 0.85
+_FAINT_SPREAD: Final = 5.0
+"""Somebody who lies there differs from the ground by 6 to 21 (standard deviation of log brightness), a cloud's rim
+that is taken for him by 2 to 3."""
 _NOISE: Final = 12.0
 """Sobel gradient of camera noise of two grey levels at mid grey."""
 
@@ -49,7 +57,8 @@ def correlation(one: Field, other: Field) -> float:
     return float((a * b).sum()) / scale if scale > 0 else 1.0
 
 
-def _cut(grey: Image, background: Field, blob: Blob, rim_px: int) -> tuple[Field, Field]:
+def cut(grey: Image, background: Field, blob: Blob, rim_px: int) -> tuple[Field, Field]:
+    """The box of `blob`, `rim_px` wider, out of the picture and its background, both on the logarithmic scale."""
     height, width = grey.shape
     left, right = max(0, int(blob.x * width) - rim_px), min(width, round((blob.x + blob.w) * width) + rim_px)
     top, bottom = max(0, int(blob.y * height) - rim_px), min(height, round((blob.y + blob.h) * height) + rim_px)
@@ -58,13 +67,26 @@ def _cut(grey: Image, background: Field, blob: Blob, rim_px: int) -> tuple[Field
 
 def is_light(grey: Image, background: Field, blob: Blob) -> bool:
     """True when the patch shows the same lines as the background: a shadow, a reflection, a lamp that went on."""
-    now, was = _cut(grey, background, blob, 0)
+    now, was = cut(grey, background, blob, 0)
     return correlation(now, was) > _LIGHT
+
+
+def is_shade(grey: Image, background: Field, blob: Blob) -> bool:
+    """True when the patch is `is_light`, or the ground evenly darker or brighter, its lines weakened by the shadow."""
+    now, was = cut(grey, background, blob, 0)
+    alike = correlation(now, was)
+    return alike > _LIGHT or (alike > _SHADE_LINES and float((now - was).std()) < _SHADE_SPREAD)
+
+
+def is_faint(grey: Image, background: Field, blob: Blob) -> bool:
+    """True when there is next to nothing at the patch: the background's own lines, or no more than noise upon it."""
+    now, was = cut(grey, background, blob, 0)
+    return correlation(now, was) > _FAINT_LINES or float((now - was).std()) < _FAINT_SPREAD
 
 
 def is_hole(grey: Image, background: Field, blob: Blob) -> bool:
     """True when the lines at the patch and its rim are stronger in the background: something went away."""
-    now, was = _cut(grey, background, blob, _RIM_PX)
+    now, was = cut(grey, background, blob, _RIM_PX)
     return float(strength(was).mean()) > _HOLE * float(strength(now).mean())
 
 

@@ -26,6 +26,8 @@ _EVERY_S: Final = 0.3
 _SAME: Final = 22
 """Grey levels that a thing at rest may waver by: clouds and compression."""
 _RIPE_S: Final = 1.8
+_RIPENS_S: Final = 4.0
+"""A large thing ripens from its middle to its rim for about as long."""
 _COVERED_S: Final = 12.0
 """Age that is lost by the second while something else is seen in its place; a parked lorry before a bag is no end."""
 _MEMORY_S: Final = 4.0
@@ -58,6 +60,8 @@ class Thing:
     since_s: float
     bringer: Bringer | None
     hole: bool
+    area: float = 0.0
+    """Its area once it had ripened: what grows far beyond it is another thing."""
 
 
 class Standing:
@@ -120,13 +124,14 @@ class Standing:
         named = []
         for blob in blobs:
             before = max(left, key=lambda thing: overlap(thing.blob, blob), default=None)
-            if before is not None and overlap(before.blob, blob) > _OVERLAP and blob.area < _GROWN * before.blob.area:
+            if before is not None and overlap(before.blob, blob) > _OVERLAP and blob.area < _GROWN * before.area:
                 left.remove(before)
-                named.append(Thing(before.number, blob, before.since_s, before.bringer, before.hole))
+                area = max(before.area, blob.area) if now_s - before.since_s < _RIPENS_S else before.area
+                named.append(Thing(before.number, blob, before.since_s, before.bringer, before.hole, area))
             else:
                 self._next += 1
                 hole = is_hole(grey, background, blob) or is_light(grey, background, blob)
-                named.append(Thing(self._next, blob, now_s - _RIPE_S, self._bringer(blob), hole))
+                named.append(Thing(self._next, blob, now_s - _RIPE_S, self._bringer(blob), hole, blob.area))
         return tuple(named)
 
     def _bringer(self, blob: Blob) -> Bringer | None:

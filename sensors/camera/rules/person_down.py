@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sensors.camera.blobs import Blob
+from sensors.camera.lines import is_faint
 from sensors.camera.moment import Finding, Moment, ZoneMask
 from sensors.camera.scene import UNDERSTOOD
 from sensors.camera.settings import Zone
@@ -27,6 +28,10 @@ _MEMORY_S: Final = 5.0
 _STAYS_S: Final = 1.8
 _COARSE_S: Final = 0.7
 """Slower than this and a fall is only two different pictures."""
+_EDGE: Final = 0.008
+_LEAST_AT_EDGE: Final = 0.15
+_LEAST_FILL: Final = 0.4
+"""Of its box; somebody who lies across it fills 0.5 to 0.8."""
 _REPEAT_S: Final = 60.0
 _TURNED_S: Final = 0.8
 """Between the last sight of the upright figure and the first of the lying one, where the track broke in between."""
@@ -44,6 +49,14 @@ class _Low:
     since_s: float
     at: tuple[float, float]
     said_s: float | None = None
+
+
+def _unclear(blob: Blob) -> bool:
+    """True for a thin scatter of pixels, and for a patch at the picture's edge that may be the rest of anything."""
+    if blob.fill < _LEAST_FILL:
+        return True
+    at_side = blob.x < _EDGE or blob.x + blob.w > 1 - _EDGE
+    return at_side or (blob.y + blob.h > 1 - _EDGE and blob.h < _LEAST_AT_EDGE)
 
 
 class PersonDown:
@@ -69,13 +82,14 @@ class PersonDown:
             ratio = blob.h * aspect / max(blob.w, 1e-6)
             if ratio > _UPRIGHT and blob.h > _LEAST_HEIGHT and track.hits >= 4:
                 self._upright.append(_Upright(now_s, track.number, blob))
-            elif ratio < _LYING and self._mask.contains(track.centre):
+            elif ratio < _LYING and self._mask.contains(track.centre) and not _unclear(blob):
                 low = self._still_low(track, moment)
                 if low is None:
                     continue
                 low_now[track.number] = low
                 lasted_s = now_s - low.since_s
-                if lasted_s >= _STAYS_S and (low.said_s is None or now_s - low.said_s > _REPEAT_S):
+                due = lasted_s >= _STAYS_S and (low.said_s is None or now_s - low.said_s > _REPEAT_S)
+                if due and not is_faint(moment.view.grey, moment.view.background, blob):
                     low.said_s = now_s
                     score = min(0.85, 0.55 + 0.2 * (_LYING - ratio) + 0.05 * min(3.0, lasted_s - _STAYS_S))
                     found.append(Finding("person_down", self._zone.name, low.since_s, lasted_s, score, track.foot))
