@@ -124,7 +124,9 @@ async def decide(request: web.Request) -> web.Response:
     decision = Decision(person=person.name, action=body.action, reason=reason, at_us=now_us(), revision=body.revision)
     if body.action == "confirm" and (refused := request.app[GATE].may_confirm(person.name, decision.at_us)):
         raise Problem(403, refused.code, say(refused.words, refused.values, language_of(request)))
-    dispatch = request.app[GATE].assessment(decision.at_us).mode == "dispatch"
+    known = await request.app[STORE].incident(_identifier(request))
+    event = "" if known is None else known.incident.event
+    dispatch = request.app[GATE].assessment(decision.at_us).may_dispatch(event)
     try:
         stored = await request.app[STORE].decide(_identifier(request), decision, dispatch=dispatch)
     except KeyError:

@@ -125,9 +125,17 @@ def report(
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
     config: ConfigOption = None,
     data_dir: DataOption = None,
+    handed_over: Annotated[
+        bool, typer.Option("--handed-over", help="Record in the audit log that the week's report was handed over.")
+    ] = False,
     lang: LangOption = "fr",
 ) -> None:
-    """The report of the last week (to the prefect) or year (to the council)."""
+    """The report of the last week (to the prefect) or year (to the council).
+
+    Under a prefect's order nothing is dispatched any more where the last one was handed over more than eight days ago.
+    """
+    import asyncio
+
     from hub.policy.page import html
     from hub.policy.reports import DAYS
     from hub.policy.reports import report as document
@@ -136,8 +144,31 @@ def report(
     if wanted is None:
         typer.echo(f"A report is of a week or a year, not {span!r}.", err=True)
         raise typer.Exit(2)
-    _write(out, html(document(tell(configured(config, data_dir), language_of(lang), DAYS[wanted]), wanted)))
+    if handed_over and wanted != "week":
+        typer.echo("Only the week's report is awaited: --handed-over goes with week.", err=True)
+        raise typer.Exit(2)
+    loaded = configured(config, data_dir)
+    if handed_over:
+        asyncio.run(_record_report(loaded))
+    _write(out, html(document(tell(loaded, language_of(lang), DAYS[wanted]), wanted)))
     typer.echo(str(out))
+
+
+async def _record_report(config: HubConfig) -> None:
+    import asyncio
+    import time
+
+    from hub.policy.audit import AuditLog, Record, load_audit_key
+    from hub.store import migrate, open_engine
+
+    await migrate(config.database_url)
+    engine = open_engine(config.database_url)
+    try:
+        audit = AuditLog(engine, await asyncio.to_thread(load_audit_key, config.data_dir / "audit.key"))
+        actor = audit.pseudonym("command line")
+        await audit.append(Record(time.time_ns() // 1_000, "report", actor, "week", "handed over"))
+    finally:
+        await engine.dispose()
 
 
 def _plain(value: Any) -> Any:

@@ -28,8 +28,10 @@ def check(
     from zoneinfo import ZoneInfo
 
     from hub.config import ConfigError
+    from hub.policy.facts import model_cards
     from hub.policy.mode import assess, config_hash
     from hub.policy.scenario import read_scenario
+    from hub.policy.standing import Standing, around
     from hub.words import Language, say
 
     if lang != "fr" and lang != "en":
@@ -49,7 +51,11 @@ def check(
     if now is None:
         now = expected.at if expected is not None and expected.at is not None else dt.datetime.now(zone)
     now = now.replace(tzinfo=zone) if now.tzinfo is None else now.astimezone(zone)
-    found = assess(config.policy, now)
+    standing = Standing(
+        around=around(config, [one.sha256 for one in model_cards()]), reported_us=int(now.timestamp() * 1e6)
+    )
+    found = assess(config.policy, now, standing=standing)
+    hashed = config_hash(config.policy, standing.around)
     reasons = [{"code": r.code, "text": say(r.words, r.values, language), "sensor": r.sensor} for r in found.reasons]
     if as_json:
         answer = {
@@ -59,7 +65,7 @@ def check(
             "at": now.isoformat(),
             "reasons": reasons,
             "warnings": [say(w.words, w.values, language) for w in found.warnings],
-            "config_hash": config_hash(config.policy),
+            "config_hash": hashed,
         }
         typer.echo(json.dumps(answer, ensure_ascii=False))
     elif found.accepted:
@@ -73,7 +79,7 @@ def check(
             typer.echo(f"  !  {say(warning.words, warning.values, language)}")
         if expected is not None and expected.phrase and language == "fr":
             typer.echo(f"  {expected.phrase}")
-        typer.echo(f"  ({now.isoformat(timespec='seconds')}, configuration {config_hash(config.policy)})")
+        typer.echo(f"  ({now.isoformat(timespec='seconds')}, configuration {hashed})")
     raise typer.Exit(0 if found.accepted else 1)
 
 

@@ -40,6 +40,7 @@ Kind = Literal[
     "erasure",
     "request",
     "missed",
+    "report",
     "desk",
 ]
 Beside = Callable[[AsyncConnection], Awaitable[object]]

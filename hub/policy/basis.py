@@ -90,6 +90,13 @@ class Basis(_Stated, frozen=True):
     signatory: str = ""
 
 
+class Council(_Stated, frozen=True):
+    """The elected council's yearly vote on this deployment; twelve months after it the deployment closes by itself."""
+
+    renewal_ref: str = ""
+    renewed_on: str = ""
+
+
 class SensorFacts(_Stated, frozen=True):
     """What the law asks of one sensor. `id` may end in `*`; the first that fits a sensor is the one that counts."""
 
@@ -153,6 +160,7 @@ class PolicyConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     attestation: Attestation = Attestation()
     operators: tuple[Operator, ...] = ()
     basis: Basis = Basis()
+    council: Council = Council()
     sensors: tuple[SensorFacts, ...] = ()
     retention: Retention = Retention()
     bin_minutes: Annotated[int, Meta(ge=1, le=1440)] = 20

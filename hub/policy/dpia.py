@@ -16,6 +16,7 @@ from hub.policy.page import Block, Document, Grid, Listed, Pairs, Question, Sect
 from hub.policy.profiles import PROFILES
 from hub.policy.risks import RISKS
 from hub.policy.rules import RULES, is_filled
+from hub.policy.standing import STANDING_RULES
 from hub.policy.telling import Teller
 
 QUESTIONS: Final = (
@@ -45,7 +46,7 @@ QUESTIONS: Final = (
 """Every field that a human must write (report part C, marks H and A+H), in the order of the document."""
 
 
-CHECKED: Final = tuple(rule.__name__ for rule in RULES)
+CHECKED: Final = tuple(rule.__name__ for rule in (*RULES, *STANDING_RULES))
 """The rules that a deployment is measured against, by their names."""
 
 

@@ -82,6 +82,10 @@ def own(teller: Teller) -> dict[str, Any]:
             "missed_reported_by_others": len(facts.missed),
             "refusals_by_code": facts.refusals,
             "refusals_days": facts.refusal_days,
+            "weekly_report_handed_over": _iso(teller, facts.standing.reported_us),
+            "outcomes_told": {
+                event: {"told": told, "transmitted": sent} for event, (told, sent) in facts.standing.coverage.items()
+            },
         },
         "red_lines": {"never": list(NEVER), "checked_at": _iso(teller, facts.red_lines_checked_us), "passed": True}
         if facts.red_lines_checked_us is not None

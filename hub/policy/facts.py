@@ -27,6 +27,7 @@ from hub.log.reading import open_readonly
 from hub.policy.audit import Head, Record
 from hub.policy.desks import DataRequest, MissedEvent
 from hub.policy.mode import Assessment, assess, config_hash
+from hub.policy.standing import Standing, observe
 from hub.policy.tables import AUDIT, AUDIT_HEAD, DATA_REQUEST, MISSED_EVENT, SUSPENSION
 from hub.registry import Registry, SensorRecord
 from hub.store.engine import reading
@@ -66,6 +67,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     software: str
     config_hash: str
     assessment: Assessment
+    standing: Standing
     sensors: tuple[SensorRecord, ...]
     window_us: int
     """Since when incidents of every state are still held; counts by state are of this stretch."""
@@ -148,11 +150,14 @@ async def gather(engine: AsyncEngine, config: HubConfig, now_us: int, days: int 
     dispatched, unconfirmed = await _dispatches(engine, quality_since_us)
     requests, missed = await _desks(engine)
     since_us = now_us - refusal_days * DAY_US
+    models = await asyncio.to_thread(model_cards)
+    standing = await observe(engine, config, [one.sha256 for one in models], now_us)
     return Facts(
         at=at,
         software=SOFTWARE,
-        config_hash=config_hash(config.policy),
-        assessment=assess(config.policy, at, suspended),
+        config_hash=config_hash(config.policy, standing.around),
+        assessment=assess(config.policy, at, suspended, standing),
+        standing=standing,
         sensors=sensors,
         window_us=window_us,
         states=await _states(engine, window_us),
@@ -172,7 +177,7 @@ async def gather(engine: AsyncEngine, config: HubConfig, now_us: int, days: int 
         purges=await _purges(engine),
         suspended=tuple(sorted(suspended)),
         history=tuple(_changes(acts)[:HISTORY]),
-        models=await asyncio.to_thread(model_cards),
+        models=models,
         requests=requests,
         missed=missed,
         audio_tracks_dropped=sum(sensor.heartbeat.audio_tracks_dropped for sensor in sensors if sensor.heartbeat),

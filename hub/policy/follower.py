@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from aiohttp import web
@@ -18,14 +18,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.keys import AUDIT, CONFIG, ENGINE, GATE, STORE, SUSPENSIONS
 from hub.policy.audit import AuditLog, Record, load_audit_key
+from hub.policy.facts import model_cards
 from hub.policy.gate import Gate
 from hub.policy.mode import config_hash
+from hub.policy.standing import observe
 from hub.policy.suspension import Suspensions
 from hub.policy.walk import walk_loaded
 from hub.store import Change, Store, StoreBusy
 from hub.store.changes import committed_position
 from hub.store.engine import reading
 from hub.store.tables import COUNTER, DECISION, PURGE
+from hub.words import say
+
+if TYPE_CHECKING:
+    from hub.config import HubConfig
 
 CONSUMER: Final = "audit"
 PAGE: Final = 500
@@ -33,6 +39,7 @@ HEAD_EVERY_S: Final = 86_400.0
 """A signed head a day at least (rule O-08), and one at each start."""
 DAY_US: Final = 86_400_000_000
 REFUSALS_EVERY_S: Final = 60.0
+STANDING_EVERY_S: Final = 600.0
 RETRY_S: Final = 2.0
 _COUNTER: Final = f"consumer:{CONSUMER}"
 
@@ -66,8 +73,9 @@ async def records_of(store: Store, changes: Sequence[Change], pseudonym: Callabl
 class AuditFollower:
     """One reader of the store's changes, one writer of the audit log."""
 
-    def __init__(self, store: Store, audit: AuditLog, gate: Gate) -> None:
+    def __init__(self, store: Store, audit: AuditLog, gate: Gate, config: HubConfig | None = None) -> None:
         self._store = store
+        self._config = config
         self._audit = audit
         self._gate = gate
         self._told: dict[str, int] = {}
@@ -76,7 +84,7 @@ class AuditFollower:
         """Follow until cancelled."""
         position = await committed_position(self._store.engine, CONSUMER)
         await self.forget(_now_us())
-        head_at = refusals_at = time.monotonic()
+        head_at = refusals_at = stood_at = time.monotonic()
         while True:
             try:
                 heard = self._store.bell.count
@@ -84,6 +92,9 @@ class AuditFollower:
                 if time.monotonic() - refusals_at >= REFUSALS_EVERY_S:
                     await self.tell_refusals()
                     refusals_at = time.monotonic()
+                if time.monotonic() - stood_at >= STANDING_EVERY_S:
+                    await self.stand(_now_us())
+                    stood_at = time.monotonic()
                 if time.monotonic() - head_at >= HEAD_EVERY_S:
                     await self.forget(_now_us())
                     await self._audit.sign_head(_now_us())
@@ -93,6 +104,12 @@ class AuditFollower:
             except (OSError, StoreBusy):
                 log.exception("audit_waits", position=position)
                 await asyncio.sleep(RETRY_S)
+
+    async def stand(self, now_us: int) -> None:
+        """Tell the gate how the hub stands: whose outcome is not known, which report is late."""
+        if self._config is not None:
+            models = [one.sha256 for one in await asyncio.to_thread(model_cards)]
+            self._gate.stand(await observe(self._store.engine, self._config, models, now_us))
 
     async def _catch_up(self, position: int) -> int:
         while changes := await self._store.changes(position, PAGE):
@@ -145,16 +162,22 @@ async def audit_context(app: web.Application) -> AsyncIterator[None]:
     app[AUDIT] = audit
     app[SUSPENSIONS] = Suspensions(app[ENGINE], audit, app[GATE])
     await app[SUSPENSIONS].load()
-    assessment = app[GATE].assessment(_now_us())
+    follower = AuditFollower(app[STORE], audit, app[GATE], config)
+    await follower.stand(_now_us())
+    standing, assessment = app[GATE].standing, app[GATE].assessment(_now_us())
     values: dict[str, str | int | float | bool] = {
         "profile": config.policy.profile,
         "mode": assessment.mode,
-        "policy": config_hash(config.policy),
+        "policy": config_hash(config.policy, standing.around if standing else ""),
         "classes": ",".join(sorted(assessment.classes)),
     }
     await audit.append(Record(_now_us(), "start", "hub", config.site.name, "", values))
+    for warning in assessment.warnings:
+        # Rule A-09: what no known text allows is said at every start, with who asserted that one does.
+        log.warning("legal_notice", code=warning.code, says=say(warning.words, warning.values, config.language))
+        said: dict[str, str | int | float | bool] = dict(warning.values)
+        await audit.append(Record(_now_us(), "configuration", "hub", warning.code, warning.words, said))
     await audit.sign_head(_now_us())
-    follower = AuditFollower(app[STORE], audit, app[GATE])
     task = asyncio.create_task(follower.run(), name="audit")
     yield
     task.cancel()

@@ -13,6 +13,8 @@ from hub.policy.basis import Modality, PolicyConfig
 from hub.policy.mode import Assessment, assess
 from hub.policy.profiles import PROFILES, PROTECTED_PLACES, Mode
 from hub.policy.rules import Reason, may_confirm
+from hub.policy.standing import Standing
+from hub.polygon import inside
 from sensors.protocol import SOUND_EVENTS, AnyMessage, Detection, Heartbeat, Occupancy, SoundLevel
 
 FRESH_US: Final = 1_000_000
@@ -54,6 +56,7 @@ class Gate:
         self._zone = zone
         self.refused: Counter[str] = Counter()
         self._suspended: frozenset[str] = frozenset()
+        self.standing: Standing | None = None
         self._assessment: Assessment | None = None
         self._assessed_us = 0
         self._sensors: dict[str, tuple[Mode, tuple[Reason, ...]]] = {}
@@ -63,11 +66,16 @@ class Gate:
         self._suspended = frozenset(names)
         self._assessment = None
 
+    def stand(self, standing: Standing) -> None:
+        """How the hub stands now: what was reported, what runs."""
+        self.standing = standing
+        self._assessment = None
+
     def assessment(self, now_us: int) -> Assessment:
         """What the deployment may do now."""
         if self._assessment is None or abs(now_us - self._assessed_us) >= FRESH_US:
             now = dt.datetime.fromtimestamp(now_us / 1e6, self._zone)
-            self._assessment = assess(self.policy, now, self._suspended)
+            self._assessment = assess(self.policy, now, self._suspended, self.standing)
             self._assessed_us = now_us
             self._sensors.clear()
         return self._assessment
@@ -76,7 +84,9 @@ class Gate:
         """Why `message` may not be taken in; None where it may. Heartbeats always may: a stop must be seen to hold."""
         if isinstance(message, Heartbeat):
             return None
-        refused = self._judge(message, sensor.id, self.assessment(now_us))
+        refused = self._judge(message, sensor.id, self.assessment(now_us)) or self._outside(sensor)
+        if refused is None and isinstance(message, Detection):
+            refused = self._attested(message)
         if refused is not None:
             self.refused[refused.code] += 1
         return refused
@@ -94,6 +104,25 @@ class Gate:
             values: dict[str, str] = {"profile": self.policy.profile, "event": event}
             return Refusal("LEGAL_CLASS_NOT_LISTED", "policy_class_not_listed", values)
         return None
+
+    def _outside(self, sensor: Speaker) -> Refusal | None:
+        """J-03: where the sensor is registered counts too, whatever the configuration says of its place."""
+        by_profile = {"fr-2023-380": self.policy.order.perimeter, "authorised": self.policy.basis.perimeter}
+        perimeter = by_profile.get(self.policy.profile, ())
+        place = (getattr(sensor, "latitude", None), getattr(sensor, "longitude", None))
+        if len(perimeter) < 3 or place[0] is None or place[1] is None or inside((place[0], place[1]), perimeter):
+            return None
+        return Refusal("LEGAL_OUT_OF_PERIMETER", "policy_out_of_perimeter", {"sensor": sensor.id})
+
+    def _attested(self, message: Detection) -> Refusal | None:
+        """J-07: where the attestation names models, only these speak; a hash may be told by its beginning."""
+        named = self.policy.attestation.models
+        if self.policy.profile != "fr-2023-380" or not named:
+            return None
+        spoke = message.model.rpartition("@")[2]
+        if any(hash_of.startswith(spoke) or spoke.startswith(hash_of) for hash_of in map(str.lower, named)):
+            return None
+        return Refusal("LEGAL_ATTESTATION_MISMATCH", "policy_attestation_model", {"model": message.model})
 
     def may_confirm(self, person: str, now_us: int) -> Refusal | None:
         """Why `person` may not confirm an incident; None where she may. A refusal is counted."""

@@ -13,9 +13,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from hub.policy.basis import Modality, PolicyConfig, Publication
-from hub.policy.profiles import PROFILES, Mode
+from hub.policy.basis import Council, Modality, PolicyConfig, Publication
+from hub.policy.profiles import PROFILES, Mode, lower
 from hub.policy.rules import RULES, Reason
+from hub.policy.standing import STANDING_RULES, Standing
 
 EVERYTHING: Final = "*"
 """The name under which everything at once is suspended."""
@@ -35,6 +36,10 @@ class Assessment(Struct, frozen=True):
     warnings: tuple[Reason, ...] = ()
     suspended: frozenset[str] = frozenset()
 
+    def may_dispatch(self, event: str) -> bool:
+        """True where a confirmed incident of this class may leave the hub."""
+        return self.mode == "dispatch" and all(reason.event != event for reason in self.reasons)
+
     @property
     def accepted(self) -> bool:
         """True where nothing at all speaks against it."""
@@ -43,7 +48,7 @@ class Assessment(Struct, frozen=True):
     def of_sensor(self, sensor: str, policy: PolicyConfig) -> tuple[Mode, tuple[Reason, ...]]:
         """The mode of one sensor and what holds it down."""
         if self.mode == "off":
-            return "off", tuple(reason for reason in self.reasons if reason.sensor is None)
+            return "off", tuple(reason for reason in self.reasons if reason.sensor is None and reason.event is None)
         facts = policy.facts_of(sensor)
         own = tuple(reason for reason in self.reasons if facts is not None and reason.sensor == facts.id)
         if sensor in self.suspended:
@@ -60,23 +65,32 @@ def _unstated(policy: PolicyConfig, sensor: str) -> list[Reason]:
     return [Reason("LEGAL_NO_NOTICE", "policy_no_notice", {"sensor": sensor}, sensor)]
 
 
-def config_hash(policy: PolicyConfig) -> str:
-    """Hash of what a DPIA has to cover; the hash that the DPIA itself names and the publisher's address are not."""
+def config_hash(policy: PolicyConfig, around: str = "") -> str:
+    """Hash of what a DPIA has to cover; the hash that the DPIA itself names and the publisher's address are not.
+
+    The council's vote renews what was assessed and changes nothing of it. `around` is that of `Standing`.
+    """
     dpia = msgspec.structs.replace(policy.dpia, config_hash="")
-    assessed = msgspec.structs.replace(policy, dpia=dpia, publication=Publication())
-    return hashlib.sha256(_encoder.encode(assessed)).hexdigest()[:16]
+    assessed = msgspec.structs.replace(policy, dpia=dpia, publication=Publication(), council=Council())
+    return hashlib.sha256(_encoder.encode(assessed) + around.encode()).hexdigest()[:16]
 
 
-def assess(policy: PolicyConfig, now: dt.datetime, suspended: Collection[str] = ()) -> Assessment:
-    """Measure a deployment against its profile at `now`; `suspended` names sensors and classes, or `EVERYTHING`."""
+def assess(
+    policy: PolicyConfig, now: dt.datetime, suspended: Collection[str] = (), standing: Standing | None = None
+) -> Assessment:
+    """Measure a deployment against its profile at `now`; `suspended` names sensors and classes, or `EVERYTHING`.
+
+    Without a `standing` only what is stated is measured, as of a file that nobody runs.
+    """
     ceiling = PROFILES[policy.profile]
     reasons = [reason for rule in RULES for reason in rule(policy, now)]
+    if standing is not None:
+        reasons += [reason for rule in STANDING_RULES for reason in rule(policy, now, standing)]
     assessed = policy.dpia.config_hash.strip()
-    if assessed and assessed != config_hash(policy):
-        reasons.append(Reason("LEGAL_DPIA_STALE", "policy_dpia_drift", {"hash": config_hash(policy)}))
+    if assessed and assessed != (running := config_hash(policy, standing.around if standing else "")):
+        reasons.append(Reason("LEGAL_DPIA_STALE", "policy_dpia_drift", {"hash": running}))
     if EVERYTHING in suspended:
         reasons.append(Reason("LEGAL_SUSPENDED", "policy_suspended", {}))
-    closed = any(reason.sensor is None or reason.code.startswith("LEGAL_REDLINE") for reason in reasons)
     highest = ceiling.highest
     couples, classes, modalities = ceiling.couples, ceiling.classes, ceiling.modalities
     warnings: list[Reason] = []
@@ -89,10 +103,15 @@ def assess(policy: PolicyConfig, now: dt.datetime, suspended: Collection[str] = 
         if "audio" in covers:
             values = {"signatory": policy.basis.signatory, "reference": policy.basis.reference}
             warnings.append(Reason("LEGAL_AUDIO_PUBLIC_NO_LAW", "policy_audio_asserted", values))
+    for reason in reasons:
+        if reason.code.startswith("LEGAL_REDLINE"):
+            highest = "off"
+        elif reason.sensor is None and reason.event is None:
+            highest = lower(highest, reason.lowers_to)
     return Assessment(
-        mode="off" if closed else highest,
+        mode=highest,
         reasons=tuple(reasons),
-        couples=couples and not closed,
+        couples=couples and highest != "off",
         classes=classes - frozenset(suspended),
         modalities=modalities,
         warnings=tuple(warnings),

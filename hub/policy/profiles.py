@@ -41,7 +41,11 @@ PROTECTED_PLACES: Final = frozenset({"worship", "political", "health"})
 """Red line 13: closed to every class but fire."""
 
 COMMON: Final = ("controller", "purpose", "dpo.name", "dpo.email", "dpo.phone")
-ASSESSED: Final = ("dpia.id", "dpia.version", "dpia.date", "dpia.dpo_opinion_ref", "dpia.review_due")
+ASSESSED: Final = (
+    *(f"dpia.{name}" for name in ("id", "version", "date", "dpo_opinion_ref", "review_due")),
+    "council.renewal_ref",
+    "council.renewed_on",
+)
 
 
 class Ceiling(Struct, frozen=True):

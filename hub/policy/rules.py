@@ -1,12 +1,14 @@
 """The rules, each with its code: what a deployment states is measured against its profile at one moment.
 
-A rule is a pure function from the statement and the clock to reasons; every reason holds the mode at `off`, that of its
-sensor or of everything. The sentences are in `hub/words/policy.toml`.
+A rule is a pure function from the statement and the clock to reasons; every reason here holds the mode at `off`,
+that of its sensor or of everything (those that lower it less are in `hub.policy.standing`). The sentences are in
+`hub/words/policy.toml`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -22,6 +24,7 @@ from hub.policy.profiles import (
     PROFILES,
     PROTECTED_PLACES,
     VIDEO_DAYS_MAX,
+    Mode,
 )
 from hub.policy.redlines import crossed
 from hub.polygon import inside
@@ -29,12 +32,17 @@ from sensors.protocol import SOUND_EVENTS, VIDEO_EVENTS
 
 
 class Reason(Struct, frozen=True):
-    """Why the mode is not higher: a stable code, the sentence's key with its values, the sensor where it is one's."""
+    """Why the mode is not higher: a stable code, the sentence's key with its values, the sensor where it is one's.
+
+    `lowers_to` is the highest mode that is left; `event` is the one class that it is about, where it is one.
+    """
 
     code: str
     words: str
     values: dict[str, str]
     sensor: str | None = None
+    lowers_to: Mode = "off"
+    event: str | None = None
 
 
 PLACEHOLDERS: Final = frozenset(
@@ -78,6 +86,35 @@ def required_fields(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:
             placeholder = isinstance(value, str) and value.strip() != ""
             code = "LEGAL_FIELD_PLACEHOLDER" if placeholder else "LEGAL_FIELD_MISSING"
             yield Reason(f"{code}:{path}", "policy_field_missing", {"field": f"policy.{path}"})
+
+
+_SEVERAL: Final = re.compile(r"[,;/+&|]|\b(et|and|puis|ou|or)\b")
+
+
+def one_purpose(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:
+    """V-09: one purpose; a second one is another deployment, with its own assessment and register."""
+    if _SEVERAL.search(policy.purpose.lower()):
+        yield Reason("LEGAL_PURPOSE_SECOND", "policy_purpose_second", {"purpose": policy.purpose})
+
+
+def council(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:
+    """O-11: the council renews each year, or the deployment closes by itself."""
+    if policy.profile == "lab" or not is_filled(policy.council.renewed_on):
+        return  # the missing field has its own reason
+    renewed = moment(policy.council.renewed_on, now.tzinfo)
+    if renewed is None:
+        values = {"field": "policy.council.renewed_on"}
+        yield Reason("LEGAL_FIELD_PLACEHOLDER:council.renewed_on", "policy_date_invalid", values)
+    elif not renewed <= now < _a_year_after(renewed):
+        yield Reason("LEGAL_COUNCIL_SUNSET", "policy_council_sunset", {"date": policy.council.renewed_on})
+
+
+def _a_year_after(day: dt.datetime) -> dt.datetime:
+    """The same day of the next year; 28 February after a leap day."""
+    try:
+        return day.replace(year=day.year + 1)
+    except ValueError:
+        return day.replace(year=day.year + 1, day=28)
 
 
 def red_lines(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:
@@ -224,4 +261,15 @@ def may_confirm(policy: PolicyConfig, person: str, now: dt.datetime) -> Reason |
     return Reason("LEGAL_NOT_HABILITATED", "policy_not_habilitated", {"person": person})
 
 
-RULES: Final[tuple[Rule, ...]] = (red_lines, sound, classes, required_fields, dates, sensors, kept, operators)
+RULES: Final[tuple[Rule, ...]] = (
+    red_lines,
+    sound,
+    classes,
+    required_fields,
+    one_purpose,
+    dates,
+    council,
+    sensors,
+    kept,
+    operators,
+)

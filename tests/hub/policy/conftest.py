@@ -19,6 +19,7 @@ from uuid6 import uuid7
 from hub.policy.basis import (
     Attestation,
     Basis,
+    Council,
     Dpia,
     Dpo,
     Operator,
@@ -51,6 +52,7 @@ def _complete(profile: Profile, **changes: Any) -> PolicyConfig:
         "dpo": Dpo("C. Roux", "dpo@saint-etienne.test", "+33 4 77 00 00 00"),
         "dpia": Dpia("AIPD-1", "2", "2026-01-01", "DPO-31", "2027-06-30"),
         "sensors": (facts,),
+        "council": Council("Délibération 2026-118", "2026-09-15"),
     }
     if profile == "fr-2023-380":
         values["order"] = Order(

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hub.policy.basis import Operator, PolicyConfig
+from hub.policy.basis import Council, Operator, PolicyConfig
 from hub.policy.mode import assess, config_hash
 from hub.policy.profiles import PROFILES
 from hub.policy.rules import may_confirm
@@ -89,15 +89,42 @@ def test_each_profile_closes_by_itself_at_the_end_of_its_last_day(
 def test_nothing_opens_before_the_first_day(complete: Any) -> None:
     for profile, first in (("fr-2023-380", "2026-11-15"), ("authorised", "2026-01-01"), ("lab", "2026-01-01")):
         start = dt.datetime.fromisoformat(f"{first}T00:00:00+00:00")
-        assert assess(complete(profile), start - dt.timedelta(seconds=1)).mode == "off"
-        assert assess(complete(profile), start).mode != "off"
+        policy = complete(profile, council=Council("Délibération 2025-9", "2025-12-15"))
+        assert assess(policy, start - dt.timedelta(seconds=1)).mode == "off"
+        assert assess(policy, start).mode != "off"
+
+
+def test_a_year_after_the_council_s_vote_everything_but_a_laboratory_closes(complete: Any) -> None:
+    dpia = msgspec.structs.replace(complete("lab").dpia, review_due="2032-01-01")
+    for profile in ("statistics-only", "noise-levels"):
+        policy = complete(profile, dpia=dpia)
+        open_and_closed(policy, dt.datetime(2027, 9, 15, tzinfo=dt.UTC), "LEGAL_COUNCIL_SUNSET")
+        assert assess(policy, dt.datetime(2026, 9, 14, tzinfo=dt.UTC)).mode == "off", "a vote to come opens nothing"
+        leap = msgspec.structs.replace(policy, council=Council("Délibération 2028-1", "2028-02-29"))
+        open_and_closed(leap, dt.datetime(2029, 2, 28, tzinfo=dt.UTC), "LEGAL_COUNCIL_SUNSET")
+    assert assess(complete("lab", council=Council()), dt.datetime(2026, 11, 22, tzinfo=dt.UTC)).mode == "dispatch"
+
+
+@pytest.mark.parametrize(
+    ("purpose", "one"),
+    [
+        ("plan-velo", True), ("sécurité de l'événement", True), ("étude des flux", True), ("Brandschutz", True),
+        ("plan-velo, securite", False), ("vidéoverbalisation et comptage", False), ("safety / traffic", False),
+        ("counting and enforcement", False), ("a;b", False),
+    ],
+)  # fmt: skip
+def test_a_deployment_has_one_purpose(purpose: str, one: bool, complete: Any, noon: dt.datetime) -> None:
+    found = assess(complete("statistics-only", purpose=purpose), noon)
+    assert ("LEGAL_PURPOSE_SECOND" in {reason.code for reason in found.reasons}) is not one
+    assert (found.mode == "off") is not one
 
 
 def test_the_experiment_ends_with_2027_unless_an_official_reference_says_later(complete: Any) -> None:
     at_the_end = msgspec.structs.replace(complete("fr-2023-380").order, start="2027-12-15", end="2028-01-10")
     dpia = msgspec.structs.replace(complete("lab").dpia, review_due="2029-01-01")
     operators = (Operator("A. Martin", "police municipale", "2026-10-20", "2029-01-01"),)
-    policy = complete("fr-2023-380", order=at_the_end, dpia=dpia, operators=operators)
+    renewed = Council("Délibération 2027-9", "2027-09-15")
+    policy = complete("fr-2023-380", order=at_the_end, dpia=dpia, operators=operators, council=renewed)
     open_and_closed(policy, dt.datetime(2028, 1, 1, tzinfo=dt.UTC), "LEGAL_EXPERIMENT_ENDED")
     alone = msgspec.structs.replace(policy, experiment_end="2028-12-31")
     assert assess(alone, dt.datetime(2028, 1, 2, tzinfo=dt.UTC)).mode == "off"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from uuid6 import uuid7
 
-from hub.policy.basis import Basis, Dpia, Dpo, PolicyConfig, Profile, SensorFacts
+from hub.policy.basis import Basis, Council, Dpia, Dpo, PolicyConfig, Profile, SensorFacts
 from hub.policy.gate import Gate
 from hub.policy.mode import assess
 from hub.words import say
@@ -22,6 +22,7 @@ STATED: dict[str, Any] = {
     "purpose": "cycle-plan",
     "dpo": Dpo("C. Roux", "dpo@saint-etienne.test", "+33 4 77 00 00 00"),
     "dpia": Dpia("AIPD-1", "2", "2026-01-01", "DPO-31", "2100-01-01"),
+    "council": Council("Délibération 1", "2026-06-29"),
     "sensors": (SensorFacts("mic-*", "camera", notice="Panneau microphone n° 3", mask_review="C. Roux, 2026-01-02"),),
 }
 """What a deployment that does statistics or levels has to state."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import itertools
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from hub.app import serving
 from hub.config import Http, HubConfig
 from hub.keys import LOG, REGISTRY
-from hub.policy.basis import Dpia, Dpo, PolicyConfig, SensorFacts
+from hub.policy.basis import Council, Dpia, Dpo, PolicyConfig, SensorFacts
 from hub.registry import SensorRecord
 from sensors.agent import Agent
 from sensors.camera.frames import SourceHealth, StillFrame
@@ -30,6 +31,7 @@ STATISTICS = PolicyConfig(
     controller="Ville de Saint-Étienne",
     purpose="plan-velo",
     dpo=Dpo("C. Roux", "dpo@saint-etienne.test", "+33 4 77 00 00 00"),
+    council=Council("Délibération 1", dt.datetime.now(dt.UTC).date().isoformat()),
     dpia=Dpia("AIPD-1", "2", "2026-01-01", "DPO-31", "2100-01-01"),
     sensors=(
         SensorFacts(
