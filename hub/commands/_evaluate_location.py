@@ -148,7 +148,7 @@ def location(
     start: Annotated[Start, typer.Option("--from", help="Raw sound, or the vendor's raw pulses.")] = Start.sound,
     sensors: Annotated[int | None, typer.Option(help="A random subset of so many sensors a burst.", min=1)] = None,
     clock_ms: Annotated[float, typer.Option(help="Clock error added to each sensor, ms (one sigma).", min=0)] = 0.0,
-    noise: Annotated[float, typer.Option(help="Unrelated impulses added, as a multiple of the picks.", min=0)] = 0.0,
+    noise: Annotated[float, typer.Option(help="Unrelated impulses added, as a multiple of today's rate.", min=0)] = 0.0,
     position: Annotated[str | None, typer.Option(help="Only this firing position.")] = None,
     by_position: Annotated[bool, typer.Option("--by-position", help="Figures of each firing position too.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="One line a burst, on standard error.")] = False,

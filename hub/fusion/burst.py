@@ -39,6 +39,8 @@ TRIES_DENSE, TRIES_QUICK, TRIES_SPARSE = 2, 3, 8
 """Places that are refined."""
 IN_STEP_S = 0.010
 """Delays of an image's rounds differ by less: what is wrong about paths and sensors is the same for each round."""
+LOUD = 12
+"""Loudest picks that are asked at last, where no other pivot leads anywhere: among many bangs a shot is a loud one."""
 HILLS, STEPS = 2, 4
 """Of few sensors: the best sources around which higher ones are looked for, and how many at each step."""
 
@@ -186,14 +188,18 @@ def _dense_starts(
         found += vote.places(pivot, most=MOST_DENSE)
         found.sort(reverse=True)
         if found and found[0][0] >= settings.sure_share * present:
-            break
-    starts: list[tuple[float, float]] = []
-    for votes, x, y in found:
-        if votes < max(LEAST_VOTES, 0.6 * found[0][0]) or len(starts) >= TRIES_DENSE:
-            break
-        if all(math.hypot(x - px, y - py) >= 10.0 for px, py in starts):
-            starts.append((x, y))
-    return starts
+            return _apart([place for place in found if place[0] >= 0.6 * found[0][0]])[:TRIES_DENSE]
+    voted = _apart([place for place in found if place[0] >= max(LEAST_VOTES, 0.5 * found[0][0])])
+    return promising(voted, TRIES_DENSE, picks, air, settings)
+
+
+def _apart(places: Sequence[tuple[float, float, float]]) -> list[tuple[float, float]]:
+    """Places (x, y) of (votes, x, y), without those that an earlier one is as good as."""
+    kept: list[tuple[float, float]] = []
+    for _, x, y in places:
+        if all(math.hypot(x - px, y - py) >= 10.0 for px, py in kept):
+            kept.append((x, y))
+    return kept
 
 
 def _sparse_starts(
@@ -266,7 +272,8 @@ def _pivots(picks: PickSet, fresh: Mask, air: Air) -> list[int]:
     first of the first sensors.
     """
     level = np.where(fresh, picks.level, 0.0)
-    loud = np.argsort(-level, kind="stable")[:2].tolist() if np.any(level > 0.0) else []
+    loudest = np.argsort(-level, kind="stable") if np.any(level > 0.0) else np.zeros(0, np.intp)
+    loud = loudest[:2].tolist()
     apart = travel_times(picks.x[:, None] - picks.x, picks.y[:, None] - picks.y, picks.z[:, None] - picks.z, air)
     window = apart[picks.sensor[:, None], picks.sensor[None, :]] + 0.02
     later = picks.time[None, :] - picks.time[:, None]
@@ -281,4 +288,4 @@ def _pivots(picks: PickSet, fresh: Mask, air: Air) -> list[int]:
     usable: Index = np.flatnonzero(fresh & (2.0 * picks.weight >= surest[picks.sensor]))
     _, first = np.unique(picks.sensor[usable], return_index=True)
     early = usable[np.sort(first)[:6]].tolist()
-    return list(dict.fromkeys([*loud, *crowded, *early]))
+    return list(dict.fromkeys([*loud, *crowded, *early, *loudest[2:LOUD].tolist()]))

@@ -21,7 +21,7 @@ REACH_S: Final = 0.09
 """Picks this near the prediction are candidates."""
 MOST: Final = 1024
 """Combinations looked at."""
-SURE_PICKS: Final = 64
+SURE_PICKS: Final = 128
 """Picks that places are compared by."""
 TOGETHER_S: Final = 0.05
 """Picks of one round that are farther apart than this say nothing for a place."""
@@ -67,7 +67,7 @@ def promising(
     """
     if not places:
         return []
-    surest = np.sort(np.argsort(-picks.weight, kind="stable")[:SURE_PICKS])
+    surest = np.sort(np.lexsort((-picks.level, -picks.weight))[:SURE_PICKS])
     who, weight, at = picks.sensor[surest], picks.weight[surest], np.array(places)
     height = float(np.mean(picks.z)) - settings.source_below_m
     travel = travel_times(picks.x - at[:, :1], picks.y - at[:, 1:], picks.z - height, air)

@@ -17,6 +17,8 @@ from hub.fusion.settings import FusionSettings
 
 # Gates in seconds, wide to narrow: a start from the vote is within about 4 m and 40 ms.
 GATES = (0.05, 0.04)
+USUAL_RATE_HZ, USUAL_S = 0.015, 60.0
+"""Bangs a second and sensor that are expected before any were heard, and how many sensor-seconds that counts for."""
 GROUND_M = 50.0
 """Sensors nearer than about this tell equally of the ground under a source."""
 
@@ -26,10 +28,8 @@ def refine(picks: PickSet, x: float, y: float, air: Air, settings: FusionSetting
     least = min(3, settings.min_sensors)
     at = np.array([x, y, expected_height(picks, x, y, settings)])
     emissions: Array = np.zeros(0)
-    chosen: Index = np.zeros(0, np.intp)
-    rounds: Index = chosen
+    fit: Fit | None = None
     for gate in (*GATES, settings.gate_s, settings.gate_s):
-        z_mean = expected_height(picks, float(at[0]), float(at[1]), settings)
         travel = travel_times(picks.x - at[0], picks.y - at[1], picks.z - at[2], air)
         emitted = picks.time - travel[picks.sensor]
         peaks = emission_peaks(emitted, picks, gate, settings)
@@ -37,25 +37,27 @@ def refine(picks: PickSet, x: float, y: float, air: Air, settings: FusionSetting
             return None
         emissions = np.sort(np.array([time for time, _ in peaks]))
         chosen, rounds = assign(emitted, picks.sensor, emissions, gate)
+        if len(chosen) < 3:
+            return None
+        if fit is not None and fit.settled and fit.same(chosen, rounds):
+            emissions = fit.emissions
+            break
+        fit = Fit(picks, chosen, rounds, at, emissions, air, settings)
         for _ in range(3):
-            solved = _solve(picks, chosen, rounds, at, z_mean, emissions, air, settings)
-            if solved is None:
+            if not fit.step():
                 return None
-            step = solved[0]
-            length = math.hypot(float(step[0]), float(step[1]))
-            step = step * min(1.0, 60.0 / max(length, 1e-9))
-            at = at + step[:3]
-            emissions = emissions + step[3:]
-            if length < 0.1:
+            if fit.settled:
                 break
+        at, emissions = fit.at, fit.emissions
     travel = travel_times(picks.x - at[0], picks.y - at[1], picks.z - at[2], air)
     emitted = picks.time - travel[picks.sensor]
     chosen, rounds = assign(emitted, picks.sensor, emissions, settings.gate_s)
     emissions, chosen, rounds, worth = _real_rounds(picks, emitted, emissions, chosen, rounds, air, settings)
-    if not len(emissions) or np.bincount(rounds).max() < settings.min_sensors:
+    if not len(emissions) or len(chosen) < 3 or np.bincount(rounds).max() < settings.min_sensors:
         return None
-    solved = _solve(picks, chosen, rounds, at, z_mean, emissions, air, settings)
-    if solved is None:
+    fit = Fit(picks, chosen, rounds, at, emissions, air, settings)
+    covariance = fit.covariance()
+    if covariance is None:
         return None
     return Source(
         x=float(at[0]),
@@ -65,7 +67,7 @@ def refine(picks: PickSet, x: float, y: float, air: Air, settings: FusionSetting
         picks=chosen,
         rounds=rounds,
         residuals=emitted[chosen] - emissions[rounds],
-        covariance=solved[1][:2, :2],
+        covariance=covariance,
         score=worth - _before(picks, emitted, emissions, chosen, settings),
     )
 
@@ -84,19 +86,20 @@ def emission_peaks(emitted: Array, picks: PickSet, gate_s: float, settings: Fusi
     order = np.argsort(emitted, kind="stable")
     times, who = emitted[order], picks.sensor[order]
     ends = np.searchsorted(times, times + gate_s, side="right")
-    counts = (ends - np.arange(len(times))).tolist()
+    first = np.arange(len(times))
+    counts, middles = ends - first, times[np.minimum((first + ends) // 2, len(times) - 1)]
     gap = max(settings.round_gap_s, gate_s)
     best = 0
     kept: list[tuple[float, int]] = []
-    for at in sorted(range(len(counts)), key=lambda i: -counts[i]):
-        if counts[at] < max(2.0, settings.round_share * best) or len(kept) >= settings.max_rounds:
+    while len(kept) < settings.max_rounds:
+        at = int(np.argmax(counts))
+        if counts[at] < max(2.0, settings.round_share * best):
             break
-        middle = float(times[(at + int(ends[at])) // 2])
-        if any(abs(middle - other) <= gap for other, _ in kept):
-            continue
+        middle = float(middles[at])
         distinct = len(set(who[at : ends[at]].tolist()))
         best = max(best, distinct)
         kept.append((middle, distinct))
+        counts[np.abs(middles - middle) <= gap] = 0
     kept.sort(key=lambda peak: (-peak[1], peak[0]))
     return [peak for peak in kept if peak[1] >= max(2.0, settings.round_share * best)]
 
@@ -114,47 +117,78 @@ def assign(emitted: Array, sensor: Index, emissions: Array, gate_s: float) -> tu
     return chosen, rounds[chosen]
 
 
-def _solve(
-    picks: PickSet, chosen: Index, rounds: Index, at: Array, z_mean: float, emissions: Array, air: Air,
-    settings: FusionSettings,
-) -> tuple[Array, Array] | None:  # fmt: skip
-    """One Gauss-Newton step of (x, y, z, emissions), and their covariance at this point."""
-    if len(chosen) < 3:
-        return None
-    who = picks.sensor[chosen]
-    dx, dy, dz = picks.x[who] - at[0], picks.y[who] - at[1], picks.z[who] - at[2]
-    distance = np.maximum(np.sqrt(dx * dx + dy * dy + dz * dz), 1.0)
-    travel = travel_times(dx, dy, dz, air)
-    residual = picks.time[chosen] - travel - emissions[rounds]
-    slowness = travel / distance
-    heard = np.bincount(who, minlength=len(picks.x))[who]
-    shared = (
-        picks.sigma[chosen] ** 2
-        + (settings.site_sigma_m / air.speed_mps) ** 2
-        + settings.path_sigma_s**2
-        + (settings.speed_sigma * travel) ** 2
-    )
-    own = settings.pick_sigma_s**2
-    weight = 1.0 / (shared * heard + own) / (1.0 + residual**2 / (4.0 * (shared + own)))
-    count = 3 + len(emissions)
-    J = np.zeros((len(chosen), count))
-    J[:, 0] = -slowness * dx / distance
-    J[:, 1] = -slowness * dy / distance
-    J[:, 2] = -slowness * dz / distance
-    J[np.arange(len(chosen)), 3 + rounds] = 1.0
-    weighted = J * weight[:, None]
-    N = weighted.T @ J
-    right = weighted.T @ residual
-    prior = 1.0 / settings.source_height_sigma_m**2
-    N[2, 2] += prior
-    right[2] += prior * (z_mean - at[2])
-    # A millionth of what one sensor tells keeps a degenerate geometry solvable: its ellipse becomes huge, as it must.
-    N[np.arange(2), np.arange(2)] += 1e-8
-    try:
-        covariance = np.linalg.inv(N)
-    except np.linalg.LinAlgError:
-        return None
-    return np.asarray(covariance @ right, float), np.asarray(covariance, float)
+class Fit:
+    """Robust least squares of the place and the emissions for picks that are told apart by round, step by step."""
+
+    def __init__(
+        self, picks: PickSet, chosen: Index, rounds: Index, at: Array, emissions: Array, air: Air,
+        settings: FusionSettings,
+    ) -> None:  # fmt: skip
+        who = picks.sensor[chosen]
+        self.at, self.emissions, self.settled = at, emissions, False
+        self._chosen, self._rounds, self._air = chosen, rounds, air
+        self._where = np.stack([picks.x[who], picks.y[who], picks.z[who]])
+        self._time = picks.time[chosen]
+        self._heard = np.bincount(who, minlength=len(picks.x))[who]
+        self._shared = (
+            picks.sigma[chosen] ** 2 + (settings.site_sigma_m / air.speed_mps) ** 2 + settings.path_sigma_s**2
+        )
+        self._own = settings.pick_sigma_s**2
+        self._speed_sigma = settings.speed_sigma
+        self._height = expected_height(picks, float(at[0]), float(at[1]), settings)
+        self._height_weight = 1.0 / settings.source_height_sigma_m**2
+
+    def same(self, chosen: Index, rounds: Index) -> bool:
+        """True if this is a fit to these picks in these rounds."""
+        return np.array_equal(chosen, self._chosen) and np.array_equal(rounds, self._rounds)
+
+    def step(self) -> bool:
+        """One Gauss-Newton step of (x, y, z, emissions); False where they can't be solved for."""
+        normal, right, per_round, across, late = self._normal()
+        try:
+            step = np.linalg.solve(normal, right)
+        except np.linalg.LinAlgError:
+            return False
+        length = math.hypot(float(step[0]), float(step[1]))
+        shrink = min(1.0, 60.0 / max(length, 1e-9))
+        self.at = self.at + shrink * step
+        self.emissions = self.emissions + shrink * (late - across.T @ step) / per_round
+        self.settled = length < 0.1
+        return True
+
+    def covariance(self) -> Array | None:
+        """Of east and north (2, 2) in m² at this point; None where the geometry gives none."""
+        try:
+            return np.asarray(np.linalg.inv(self._normal()[0])[:2, :2], float)
+        except np.linalg.LinAlgError:
+            return None
+
+    def _normal(self) -> tuple[Array, ...]:
+        """Normal matrix (3, 3) and right side of the place, the emissions being eliminated (Schur's complement).
+
+        Then for the emissions: weight of each round, its coupling to the place (3, R), its weighted lateness.
+        """
+        count = len(self.emissions)
+        away = self._where - self.at[:, None]
+        distance = np.maximum(np.sqrt((away * away).sum(axis=0)), 1.0)
+        travel = travel_times(away[0], away[1], away[2], self._air)
+        residual = self._time - travel - self.emissions[self._rounds]
+        shared = self._shared + (self._speed_sigma * travel) ** 2
+        weight = 1.0 / (shared * self._heard + self._own) / (1.0 + residual**2 / (4.0 * (shared + self._own)))
+        slope = away * (-travel / distance**2)
+        weighted = slope * weight
+        per_round = np.maximum(np.bincount(self._rounds, weight, count).astype(float), 1e-30)
+        across: Array = np.stack([np.bincount(self._rounds, row, count) for row in weighted]).astype(float)
+        late = np.bincount(self._rounds, weight * residual, count).astype(float)
+        share = across / per_round
+        normal = weighted @ slope.T - share @ across.T
+        right = weighted @ residual - share @ late
+        normal[2, 2] += self._height_weight
+        right[2] += self._height_weight * (self._height - self.at[2])
+        # A millionth of what one sensor tells keeps a degenerate geometry solvable: its ellipse is huge, as it must be.
+        normal[0, 0] += 1e-8
+        normal[1, 1] += 1e-8
+        return normal, right, per_round, across, np.asarray(late, float)
 
 
 def _real_rounds(
@@ -275,4 +309,9 @@ def _before(
     early = unused & (lead > settings.gate_s) & (lead < settings.before_s)
     worst = np.zeros(len(picks.x))
     np.maximum.at(worst, picks.sensor[early], picks.weight[early])
-    return settings.before_cost * float(worst.sum())
+    # Where things bang all the time, one more before the shot says little: as much as its chance is small.
+    seconds, sensors = max(float(lead.max()) - settings.before_s, 0.0), len(picks.x)
+    bangs = np.count_nonzero(unused & (lead >= settings.before_s))
+    rate = (bangs + USUAL_RATE_HZ * USUAL_S) / (seconds * sensors + USUAL_S)
+    cost = min(settings.before_cost, -math.log(-math.expm1(-rate * settings.before_s)))
+    return cost * float(worst.sum())

@@ -45,7 +45,7 @@ class FusionSettings:
     min_sensors: int = 4
     """Sensors that must agree on one round for a place with an ellipse. Larger: fewer chance alignments; sparse
     networks answer with strips."""
-    sure_share: float = 0.4
+    sure_share: float = 0.5
     """Share of the sensors with picks whose votes for one place end the search. Larger: slower, and safer where
     several things banged."""
     sure_sensors: int = 9
