@@ -144,8 +144,8 @@ class FusionSettings:
     """The same for sounds that last (siren, clamor) at microphones, in metres: a siren at 110 dB(A) in 1 m is 57 dB(A)
     there by spreading alone, a street's own level. Larger: two crowds are taken for one; smaller: one siren is many.
     """
-    early_probability: float = 0.33
-    """Incidents less probable than this ("possible") are told when their window closes, not before. Larger: fewer that
-    are withdrawn again, and weak ones come later."""
+    early_probability: float = 0.5
+    """Incidents less likely than not are told when their window closes, not before. Larger: fewer that are withdrawn
+    again, and weak ones come later."""
     publish_probability: float = 0.02
     """Incidents less probable than this are not shown. Larger: fewer weak incidents."""

@@ -189,4 +189,4 @@ def test_where_few_sensors_stand_a_far_one_still_counts_for_the_place(
 def test_what_is_hardly_possible_is_told_when_its_window_closes(microphones, shoot, fuse) -> None:
     told = fuse(FusionEngine(microphones), shoot(microphones, 30.0, 20.0, score=0.35))
     assert told
-    assert all(i.settled or i.probability >= 0.33 for i in told)
+    assert all(i.settled or i.probability >= 0.5 for i in told)
