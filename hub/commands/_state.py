@@ -74,7 +74,7 @@ def on_state(config: HubConfig, work: Callable[[AsyncEngine], Awaitable[T]]) -> 
     from sqlalchemy.exc import SQLAlchemyError
 
     from hub.store import StoreBusy, migrate, open_engine
-    from hub.store.engine import StoreUrlRefused
+    from hub.store.engine import StoreNewer, StoreUrlRefused
 
     async def run() -> T:
         await migrate(config.database_url)
@@ -86,7 +86,7 @@ def on_state(config: HubConfig, work: Callable[[AsyncEngine], Awaitable[T]]) -> 
 
     try:
         return asyncio.run(run())
-    except (SQLAlchemyError, OSError, StoreBusy, StoreUrlRefused) as error:
+    except (SQLAlchemyError, OSError, StoreBusy, StoreNewer, StoreUrlRefused) as error:
         raise refused(f"The hub's state can't be used: {str(error).splitlines()[0]} [state_unusable]") from None
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+SWITCH_S = 0.0005
 app = typer.Typer()
 
 EPILOG = """
@@ -43,6 +44,7 @@ def hub(
     from hub.salvage import SalvageFailed
     from hub.sinks.endpoints import EndpointRefused
     from hub.store import StoreBusy
+    from hub.store.engine import StoreNewer, StoreUrlRefused
 
     try:
         loaded = load_config(config)
@@ -62,6 +64,9 @@ def hub(
         _run(loaded)
     except EndpointRefused as error:
         typer.echo(f"Configuration: {error}", err=True)
+        raise typer.Exit(2) from None
+    except (StoreNewer, StoreUrlRefused) as error:
+        typer.echo(f"The hub can't start: {error}.", err=True)
         raise typer.Exit(2) from None
     except (LogUnavailable, DatabaseError, SalvageFailed, StoreBusy) as error:
         said = str(error).splitlines()[0]
@@ -115,6 +120,9 @@ def _run(config: Any) -> None:
                 # What the start made stays: looking through it again and again was a third of intake's cost.
                 gc.freeze()
                 gc.set_threshold(50_000, 20, 100)
+                # The thread that writes the log takes the interpreter's lock some ten times a group; at the usual 5 ms
+                # a busy loop beside it would make each sync to disk wait several times as long as the disk does.
+                sys.setswitchinterval(SWITCH_S)
                 await _first_of(stop, app[DAMAGED])
 
     try:

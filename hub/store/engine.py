@@ -42,6 +42,18 @@ class StoreUrlRefused(ValueError):
     code = "store_url_refused"
 
 
+class StoreNewer(RuntimeError):
+    """The state was brought to a schema that this version does not know yet."""
+
+    code = "store_newer"
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"the state was made by a newer Tocsin (schema {revision}, this one knows {_newest_revision()}): "
+            "install that version again, or put back a backup that this one made [store_newer]"
+        )
+
+
 class StoreBusy(RuntimeError):
     """The database stayed locked through every try; the caller may answer 503 and the sender tries again."""
 
@@ -200,6 +212,8 @@ def _revision(connection: Connection) -> str | None:
 
 def _steps_from(revision: str | None) -> list[Any]:
     """The migrations from `revision` to the newest, read from their files: in a thread, unlike running them."""
+    if revision is not None and revision > _newest_revision():
+        raise StoreNewer(revision)
     # Alembic is loaded only when there is something to do: it would be a third of the start.
     from alembic.script import ScriptDirectory
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hub.store import engine as engine_module
-from hub.store.engine import StoreBusy, StoreUrlRefused, migrate, open_engine, reading, write
+from hub.store.engine import StoreBusy, StoreNewer, StoreUrlRefused, migrate, open_engine, reading, write
 from hub.store.metadata import METADATA
 from hub.store.migrations.__main__ import load_tables
 
@@ -89,3 +89,14 @@ async def _make_table(connection: AsyncConnection) -> None:
 
 async def _insert(connection: AsyncConnection) -> None:
     await connection.execute(text("INSERT INTO thing VALUES (1)"))
+
+
+async def test_the_state_of_a_newer_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/state.sqlite"
+    await migrate(url)
+    engine = open_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await engine.dispose()
+    with pytest.raises(StoreNewer, match="schema 9999.*install that version again"):
+        await migrate(url)
