@@ -98,5 +98,5 @@ async def test_the_state_of_a_newer_version_is_refused_with_what_to_do(tmp_path:
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     await engine.dispose()
-    with pytest.raises(StoreNewer, match="schema 9999.*install that version again"):
+    with pytest.raises(StoreNewer, match=r"schema 9999.*install that version again"):
         await migrate(url)
