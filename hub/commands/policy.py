@@ -10,6 +10,7 @@ import typer
 
 from hub.commands._policy_desks import missed_app, requests_app
 from hub.commands._policy_documents import dpia, notices, register, report
+from hub.commands._state import language_of
 
 app = typer.Typer(no_args_is_help=True, help="Measure a deployment against the law; write its public documents.")
 
@@ -20,7 +21,7 @@ def check(
     at: Annotated[
         str | None, typer.Option(help="The moment to judge at, ISO 8601; now, or the scenario's own.")
     ] = None,
-    lang: Annotated[str, typer.Option(help="fr or en.")] = "fr",
+    lang: Annotated[str | None, typer.Option(help="fr or en; the configuration's own without it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
     """Exit 0 where the deployment is accepted, 1 where it is refused (and say why), 2 for a bad file."""
@@ -32,12 +33,8 @@ def check(
     from hub.policy.mode import assess, config_hash
     from hub.policy.scenario import read_scenario
     from hub.policy.standing import Standing, around
-    from hub.words import Language, say
+    from hub.words import say
 
-    if lang != "fr" and lang != "en":
-        typer.echo(f"--lang is fr or en, not {lang!r}.", err=True)
-        raise typer.Exit(2)
-    language: Language = "fr" if lang == "fr" else "en"
     try:
         config, expected = read_scenario(file)
         now = dt.datetime.fromisoformat(at) if at else None
@@ -47,6 +44,7 @@ def check(
     except ValueError:
         typer.echo(f"--at is a moment such as 2026-11-22T12:00:00+01:00, not {at!r}.", err=True)
         raise typer.Exit(2) from None
+    language = language_of(lang, config.language)
     zone = ZoneInfo(config.time_zone)
     if now is None:
         now = expected.at if expected is not None and expected.at is not None else dt.datetime.now(zone)
