@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from models.frontend import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Floats
+from models.litert import interpreter
 from models.registry import Entry, ModelRefused, find
 
 
@@ -20,21 +20,18 @@ class AcousticModel:
         Raises:
             ModelRefused: `model_unusable`: LiteRT cannot run it, or its input and output are not ours.
         """
-        from ai_edge_litert.interpreter import Interpreter
-
         try:
-            interpreter: Any = Interpreter(model_content=content, num_threads=1)
-            interpreter.allocate_tensors()
-            given, gives = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+            ready = interpreter(content)
+            given, gives = ready.get_input_details()[0], ready.get_output_details()[0]
         except (ValueError, RuntimeError) as problem:
             raise ModelRefused("model_unusable", f"{entry.name}: {problem}") from problem
         if tuple(given["shape"]) != (1, WINDOW_SAMPLES) or tuple(gives["shape"]) != (1, len(entry.labels)):
             raise ModelRefused("model_unusable", f"{entry.name}: input {given['shape']}, output {gives['shape']}")
         self._entry = entry
         # The bound methods of the wrapped interpreter skip a dictionary look-up and a copy for each call.
-        self._invoke = interpreter.invoke
-        self._set = interpreter.set_tensor
-        self._get = interpreter.get_tensor
+        self._invoke = ready.invoke
+        self._set = ready.set_tensor
+        self._get = ready.get_tensor
         self._given, self._gives = int(given["index"]), int(gives["index"])
         self._window = np.zeros((1, WINDOW_SAMPLES), np.float32)
 

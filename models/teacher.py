@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from models.frontend import SAMPLE_RATE_HZ, Floats
+from models.litert import interpreter
 from models.recordings import windows
 
 WINDOW_SAMPLES: Final = 15_600
@@ -31,10 +32,7 @@ class Yamnet:
 
     def __init__(self, file: Path) -> None:
         """Raises ValueError where `file` is no such model."""
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter: Any = Interpreter(model_path=str(file), num_threads=1)
-        self._interpreter.allocate_tensors()
+        self._interpreter: Any = interpreter(file)
         self._given = self._interpreter.get_input_details()[0]
         self._gives = int(self._interpreter.get_output_details()[0]["index"])
         if int(np.prod(self._given["shape"])) != WINDOW_SAMPLES:

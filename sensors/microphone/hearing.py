@@ -34,6 +34,8 @@ EXPLAINED_S: Final = 2.0
 """A loud second so soon after a sound whose class is known is no unknown one."""
 HOP_S: Final = 0.5
 """Windows for lasting sounds begin this far apart while the level stands out."""
+QUIET_HOP_S: Final = 1.0
+"""How often the level is looked at otherwise: it is measured second by second."""
 WATCHED: Final = 0.1
 """Evidence above which a lasting sound is followed although the level no longer stands out."""
 STEP_US: Final = 50
@@ -231,7 +233,7 @@ class Hearing:
         self._overloaded_until = -1.0
         self._second = self._told_in_second = 0
         self._faint, self._faint_at = float(FAINT_BURST), 0.0
-        self._next_look_s = HOP_S
+        self._looked_s, self._next_look_s = 0.0, HOP_S
         self._next_second_s = 1.0
 
     def _take(self, samples: Samples, start_us: int, sigma_us: int, gap: bool) -> None:
@@ -258,6 +260,7 @@ class Hearing:
     def _look(self, heard_s: float) -> None:
         """Lasting sounds: the model looks while the level stands out, or while there is evidence already."""
         self._next_look_s = heard_s + HOP_S
+        since_s, self._looked_s = heard_s - self._looked_s, heard_s
         end_us, _ = self._buffer.utc(self._buffer.end)
         if self.history is not None and heard_s >= self._next_second_s:
             self._next_second_s = heard_s + 1.0
@@ -268,14 +271,16 @@ class Hearing:
             return
         if self._meter.laf <= FLOOR_DB:
             return  # no level yet
-        stands_out = self._gate.open(self._meter.laf, HOP_S)
+        stands_out = self._gate.open(self._meter.laf, since_s)
         watched = any(sound.evidence > WATCHED for sound in self._sustained)
         scores: Mapping[str, float] = {}
         if stands_out or watched or self.settings.always_look:
             scores = self.model.scores(self._window(self.model, heard_s))
             self.windows_scored += 1
-        elif all(sound.evidence == 0.0 for sound in self._sustained):
-            return
+        else:
+            self._next_look_s = heard_s + QUIET_HOP_S
+            if all(sound.evidence == 0.0 for sound in self._sustained):
+                return
         for sound in self._sustained:
             told = sound.offer(scores.get(sound.label, 0.0), end_us)
             if told is not None:

@@ -143,9 +143,10 @@ class LevelMeter:
         self._weigher = Weigher(rate_hz, self._step)
         flank, hop = self._flank, self._hop
         size = scipy.fft.next_fast_len(hop + 2 * flank, real=True)
-        self._rising = np.sin(np.pi / 2 * (np.arange(2 * flank) + 0.5) / (2 * flank)).astype(np.float32)
-        self._falling = self._rising[::-1].copy()
+        rising = np.sin(np.pi / 2 * (np.arange(2 * flank) + 0.5) / (2 * flank))
+        self._window = np.concatenate([rising, np.ones(hop - 2 * flank), rising[::-1]]).astype(np.float32)
         self._frames: Samples = np.zeros((HOPS, size), np.float32)
+        self._windowed = self._frames[:, : self._window.size]
         self._powers = _powers(rate_hz, size, hop, flank)
         self._before_peak = round(PEAK_S * rate_hz)
         self._recent_max = 0.0
@@ -254,17 +255,12 @@ class LevelMeter:
 
     def _energies(self, sound: Samples) -> list[float]:
         """A-weighted mean squares of the hops of a second."""
-        hop, flank, frames = self._hop, self._flank, self._frames
-        begin = self._weigher.history
-        body = sound[begin : begin + self._step].reshape(HOPS, hop)
-        # Each window reaches half a flank into its neighbours.
-        frames[:, 2 * flank : hop] = body[:, flank : hop - flank]
-        edges = sound[begin - flank : begin - flank + self._step].reshape(HOPS, hop)[:, : 2 * flank]
-        last = sound[begin + self._step - flank : begin + self._step + flank]
-        np.multiply(edges, self._rising, out=frames[:, : 2 * flank])
-        np.multiply(edges[1:], self._falling, out=frames[:-1, hop : hop + 2 * flank])
-        np.multiply(last, self._falling, out=frames[-1, hop : hop + 2 * flank])
-        parts = scipy.fft.rfft(frames).view(np.float32)
+        # Each window reaches half a flank into its neighbours: eight views that overlap, one product.
+        first = (self._weigher.history - self._flank) * sound.itemsize
+        strides = (self._hop * sound.itemsize, sound.itemsize)
+        views = np.ndarray(self._windowed.shape, np.float32, sound, first, strides)
+        np.multiply(views, self._window, out=self._windowed)
+        parts = scipy.fft.rfft(self._frames).view(np.float32)
         squares: list[float] = (np.multiply(parts, parts, out=parts) @ self._powers).tolist()
         return squares
 

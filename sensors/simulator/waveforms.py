@@ -12,8 +12,9 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter, sosfilt
+from scipy.signal import sosfilt
 
+from sensors.simulator.crowd import shouting
 from sensors.simulator.noise import a_weighting_db, frequencies, pascals, shaped
 
 Sound = NDArray[np.float32]
@@ -95,35 +96,10 @@ def _fade(samples: NDArray[np.float64], rate_hz: int, seconds: float) -> NDArray
     return samples
 
 
-# First two formants of open, shouted vowels and neutral ones (Peterson & Barney 1952), in Hz: no consonants, no words.
-_VOWELS: Final = ((730, 1090), (660, 1720), (570, 840), (530, 1840), (490, 1350), (640, 1190))
-
-
-def _voice(rng: np.random.Generator, count: int, rate_hz: int) -> NDArray[np.float64]:
-    """One shouting voice: pulses through random vowels in syllables of random length; nothing that could be a word."""
-    time = np.arange(count) / rate_hz
-    base = rng.uniform(120.0, 330.0)
-    drift = np.interp(time, np.linspace(0.0, time[-1], 24), rng.uniform(0.85, 1.35, 24))
-    phase = np.cumsum(base * drift) / rate_hz + rng.uniform()
-    buzz = 2.0 * (phase % 1.0) - 1.0 + 0.3 * rng.standard_normal(count)
-    voice = np.zeros(count)
-    for first, second in (_VOWELS[i] for i in rng.permutation(len(_VOWELS))[:2]):
-        excited = buzz
-        for hz, width in ((first, 90.0), (second, 120.0), (2600.0, 220.0)):
-            radius = np.exp(-np.pi * width / rate_hz)
-            turn = 2.0 * np.pi * hz * rng.uniform(0.9, 1.2) / rate_hz
-            excited = lfilter([1.0 - radius], [1.0, -2.0 * radius * np.cos(turn), radius**2], excited)
-        knots = max(4, round(time[-1] * rng.uniform(4.0, 7.0)))
-        voice += excited * np.interp(time, np.linspace(0.0, time[-1], knots), rng.uniform(0.0, 1.0, knots) ** 2)
-    return np.asarray(voice, dtype=np.float64)
-
-
 def clamor(rng: np.random.Generator, rate_hz: int, level_db: float, seconds: float) -> Waveform:
-    """A shouting crowd of sixteen voices that swells and falls; `level_db` is its LAeq at 1 m."""
+    """A shouting crowd of sixty voices that swells and falls; `level_db` is its LAeq at 1 m."""
     count = round(seconds * rate_hz)
-    crowd = np.zeros(count)
-    for _ in range(16):
-        crowd += _voice(rng, count, rate_hz) * rng.uniform(0.4, 1.0)
+    crowd = shouting(rng, rate_hz, seconds)
     swell = np.interp(np.arange(count), np.linspace(0, count, 9), rng.uniform(0.5, 1.0, 9))
     return Waveform(_level(_fade(crowd * swell, rate_hz, min(1.0, seconds / 4)), rate_hz, level_db), rate_hz)
 

@@ -16,6 +16,7 @@ import numpy as np
 import typer
 
 from hub.commands._figures import Benched
+from models.litert import interpreter
 from models.runtime import AcousticModel
 from sensors.microphone.condition import ConditionWatch
 from sensors.microphone.hearing import Hearing, HearingSettings
@@ -41,22 +42,19 @@ def street(seconds: int, seed: int = 0) -> Samples:
 
 
 def _yamnet() -> Callable[[Samples], None]:
-    from ai_edge_litert.interpreter import Interpreter
-
     data = Path(os.environ.get("TOCSIN_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
     path = data / "models" / "yamnet.tflite"
     if not path.is_file():
         typer.echo(f"The baseline is missing: no {path}. Set TOCSIN_DATA to the folder of real recordings.", err=True)
         raise typer.Exit(2)
-    interpreter = Interpreter(model_path=str(path), num_threads=1)
-    given = interpreter.get_input_details()[0]["index"]
-    gives = interpreter.get_output_details()[0]["index"]
-    interpreter.allocate_tensors()
+    yamnet = interpreter(path)
+    given = yamnet.get_input_details()[0]["index"]
+    gives = yamnet.get_output_details()[0]["index"]
 
     def score(window: Samples) -> None:
-        interpreter.set_tensor(given, window)
-        interpreter.invoke()
-        interpreter.get_tensor(gives)
+        yamnet.set_tensor(given, window)
+        yamnet.invoke()
+        yamnet.get_tensor(gives)
 
     return score
 
