@@ -23,13 +23,11 @@ from joserfc.jwk import KeySet
 from msgspec import Struct
 
 from hub.access.accounts import Role
-from hub.access.oidc_config import OidcConfig
+from hub.access.oidc_config import FLOW_S, OidcConfig
 from hub.problem import Problem
 
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519")
 LEEWAY_S: Final = 60
-FLOW_S: Final = 600.0
-"""How long somebody may take at the provider."""
 MAX_FLOWS: Final = 1_000
 """Attempts that are open at once; the oldest goes first."""
 METADATA_S: Final = 3_600.0

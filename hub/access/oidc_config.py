@@ -19,12 +19,16 @@ import asyncio
 import ssl
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from msgspec import Struct
 from yarl import URL
 
 RoleName = Literal["operator", "supervisor", "technician", "auditor", "administrator"]
+
+
+FLOW_S: Final = 600.0
+"""How long somebody may take at the provider."""
 
 
 class OidcConfig(Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import importlib
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import structlog
@@ -17,10 +18,13 @@ from aiohttp import web
 
 from hub.access.guard import COOKIE, now_us
 from hub.access.limits import REFUSALS
-from hub.access.oidc import FLOW_S, OpenId
+from hub.access.oidc_config import FLOW_S
 from hub.access.routes import set_session, trace
 from hub.keys import ACCOUNTS, CONFIG
 from hub.problem import Problem
+
+if TYPE_CHECKING:
+    from hub.access.oidc import OpenId
 
 FLOW_COOKIE: Final = "tocsin_oidc"
 START: Final = "/api/v1/oidc/start"
@@ -93,7 +97,9 @@ async def _session(request: web.Request, provider: OpenId) -> str:
 async def _context(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG].oidc
     if config.issuer:
-        app[OPENID].append(OpenId(config, await asyncio.to_thread(config.read_secret)))
+        # Loaded where it is used: few hubs need what reads a provider's tokens.
+        module = await asyncio.to_thread(importlib.import_module, "hub.access.oidc")
+        app[OPENID].append(module.OpenId(config, await asyncio.to_thread(config.read_secret)))
     yield
     for provider in app[OPENID]:
         await provider.close()

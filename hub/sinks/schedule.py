@@ -52,7 +52,7 @@ def retry_after_s(header: str | None, now_s: float) -> float | None:
         return min(float(text[:9]), LONGEST_WAIT_S)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year of thirty digits
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

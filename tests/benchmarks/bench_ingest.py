@@ -249,6 +249,7 @@ if __name__ == "__main__":
     asked = parser.parse_args()
     gc.freeze()  # as the hub does once it has started, for both servers alike
     gc.set_threshold(50_000, 20, 100)
+    sys.setswitchinterval(0.0005)
     if sys.platform != "win32":
         import uvloop
 

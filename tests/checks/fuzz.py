@@ -12,9 +12,11 @@ import argparse
 import asyncio
 import contextlib
 import http.client
+import importlib.util
 import json
 import random
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -252,6 +254,18 @@ def described(hub: Hub, examples: int, seed: int, result: Result) -> None:
     session.close()
 
 
+def guided(runs: int, result: Result) -> None:
+    """The same readers with inputs that follow the code's own branches, where atheris is installed."""
+    if importlib.util.find_spec("atheris") is None:
+        tell("atheris is not installed (pip install '.[fuzz]'): no coverage-guided inputs")
+        return
+    command = [sys.executable, str(Path(__file__).with_name("fuzz_decoders.py")), str(runs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    result.inputs["guided"] += runs
+    if done.returncode:
+        result.faults.append(f"guided: {done.stderr[-2_000:]}")
+
+
 def slow(hub: Hub, result: Result) -> None:
     """Heads and bodies that never end: the hub lets each go, and answers others meanwhile."""
     held = []
@@ -298,6 +312,7 @@ def main() -> int:
             signed(hub, min(share, 50) * 2, dice, result)
             before = hub.rss_mb()
             decoders(50 * share, dice, result)
+            guided(50 * share, result)
             signed(hub, 25 * share, dice, result)
             unsigned(hub, 14 * share, dice, result)
             described(hub, max(2, 10 * share // 90), asked.seed, result)

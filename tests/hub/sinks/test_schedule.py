@@ -39,6 +39,7 @@ def test_long_waits_are_spread(attempt: int, dice: float) -> None:
         (format_datetime(datetime.fromtimestamp(NOW_S, UTC) + timedelta(seconds=90), usegmt=True), 90.0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
         ("-5", None),
+        ("Wed, 21 Oct 20260000000000000000000000 07:28:00 GMT", None),
         ("soon", None),
         ("", None),
         (None, None),
