@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub.commands._state import ConfigOption, DataOption, configured, language_of, now_us, on_state
+from hub.commands._state import ConfigOption, DataOption, audit_of, configured, language_of, now_us, on_state
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -134,8 +134,6 @@ def report(
 
     Under a prefect's order nothing is dispatched any more where the last one was handed over more than eight days ago.
     """
-    import asyncio
-
     from hub.policy.page import html
     from hub.policy.reports import DAYS
     from hub.policy.reports import report as document
@@ -149,26 +147,16 @@ def report(
         raise typer.Exit(2)
     loaded = configured(config, data_dir)
     if handed_over:
-        asyncio.run(_record_report(loaded))
+        on_state(loaded, lambda engine: _record_report(engine, loaded))
     _write(out, html(document(tell(loaded, language_of(lang), DAYS[wanted]), wanted)))
     typer.echo(str(out))
 
 
-async def _record_report(config: HubConfig) -> None:
-    import asyncio
-    import time
+async def _record_report(engine: AsyncEngine, config: HubConfig) -> None:
+    from hub.policy.audit import Record
 
-    from hub.policy.audit import AuditLog, Record, load_audit_key
-    from hub.store import migrate, open_engine
-
-    await migrate(config.database_url)
-    engine = open_engine(config.database_url)
-    try:
-        audit = AuditLog(engine, await asyncio.to_thread(load_audit_key, config.data_dir / "audit.key"))
-        actor = audit.pseudonym("command line")
-        await audit.append(Record(time.time_ns() // 1_000, "report", actor, "week", "handed over"))
-    finally:
-        await engine.dispose()
+    audit = await audit_of(engine, config)
+    await audit.append(Record(now_us(), "report", audit.pseudonym("command line"), "week", "handed over"))
 
 
 def _plain(value: Any) -> Any:

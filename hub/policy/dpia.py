@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from hub.policy import register as told
+from hub.policy.chart import chart
 from hub.policy.page import Block, Document, Grid, Listed, Pairs, Question, Section, Text
 from hub.policy.profiles import PROFILES
 from hub.policy.risks import RISKS
@@ -147,6 +148,7 @@ def _description(teller: Teller, answers: Mapping[str, str]) -> list[Block]:
         *told.law(teller),
         *_asked(teller, answers, "legal_analysis"),
         *told.where(teller),
+        *((drawn,) if (drawn := chart(teller)) is not None else ()),
         *told.data(teller),
         Text(w("dpia_cycle")),
         Listed(cycle),

@@ -1,7 +1,7 @@
-"""The register as data: our own schema, and the fields of Etalab's inventory, the UK's ATRS and DTPR.
+"""The register as data: our own schema, and the fields of Etalab's inventory, ATRS, DTPR and the Dutch register.
 
 Field names: guides.etalab.gouv.fr "inventaire des algorithmes" (ODAP schema); ATRS template version 3; DTPR schema
-`ai/2026-08-12-beta` (CC BY 4.0).
+`ai/2026-08-12-beta` (CC BY 4.0); Publicatiestandaard of the Dutch Algoritmeregister.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ import datetime as dt
 from typing import Any, Final, Literal, get_args
 
 from hub.log import Retention
-from hub.policy.cells import K, suppress
+from hub.policy.cells import TOTAL, K, suppress
+from hub.policy.page import Grid
 from hub.policy.register import NEVER
 from hub.policy.telling import Teller
 
 SCHEMA: Final = "tocsin-register-1"
-Form = Literal["register", "etalab", "atrs", "dtpr"]
+Form = Literal["register", "etalab", "atrs", "dtpr", "algoritmeregister"]
 FORMS: Final[tuple[Form, ...]] = get_args(Form)
 
 
 def export(form: Form, teller: Teller) -> dict[str, Any]:
     """The register in one of its forms."""
-    return {"register": own, "etalab": etalab, "atrs": atrs, "dtpr": dtpr}[form](teller)
+    makers = {"register": own, "etalab": etalab, "atrs": atrs, "dtpr": dtpr, "algoritmeregister": dutch}
+    return makers[form](teller)
 
 
 def own(teller: Teller) -> dict[str, Any]:
@@ -30,6 +32,7 @@ def own(teller: Teller) -> dict[str, Any]:
     facts, config, policy = teller.facts, teller.config, teller.policy
     now, head = facts.assessment, facts.head
     able, stated = teller.able()
+    figures = teller.figures()
     keep = config.keeping.retention
     return {
         "schema": SCHEMA,
@@ -75,8 +78,10 @@ def own(teller: Teller) -> dict[str, Any]:
             "signals": suppress(facts.states, 1 if config.exercise else K) if facts.states else {},
             "small_cells_under": None if config.exercise else K,
             "precision_since": _iso(teller, facts.quality_since_us),
-            "precision": facts.quality.overall.figures(),
-            "precision_by_class": {name: one.figures() for name, one in facts.quality.by_event.items()},
+            "precision": figures[TOTAL],
+            "hours_by_sensor": facts.hours,
+            "by_zone": _by_zone(teller),
+            "precision_by_class": {name: one for name, one in figures.items() if name != TOTAL},
             "transmitted": facts.dispatched,
             "transmitted_without_confirmation": facts.dispatched_unconfirmed,
             "missed_reported_by_others": len(facts.missed),
@@ -116,6 +121,13 @@ def own(teller: Teller) -> dict[str, Any]:
             "late": sum(one.late(facts.now_us) for one in facts.requests),
         },
     }
+
+
+def _by_zone(teller: Teller) -> dict[str, dict[str, str]]:
+    grid = teller.zone_grid()
+    names = ("sensors", "hours", "transmitted", "real", "not_real", "unknown")
+    rows = grid.rows if isinstance(grid, Grid) else ()
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
 
 
 def _iso(teller: Teller, at_us: int | None) -> str | None:
@@ -185,7 +197,7 @@ def atrs(teller: Teller) -> dict[str, Any]:
             "tool_specification": {
                 "models": [{"name": one.name, "version": one.sha256} for one in facts.models],
                 "maintenance": facts.software,
-                "performance": facts.quality.overall.figures(),
+                "performance": teller.figures()[TOTAL],
             },
             "data_specification": {
                 "source_data": w("reg_d_messages_content"),
@@ -223,6 +235,38 @@ def dtpr(teller: Teller) -> dict[str, Any]:
         "locale": teller.language,
         "name": f"Tocsin, {teller.config.site.name}",
         "elements": [{"category": category, "values": values} for category, values in elements.items()],
+    }
+
+
+def dutch(teller: Teller) -> dict[str, Any]:
+    """The fields of the Dutch register of algorithms; their values in the reader's language, which `taal` names."""
+    w, policy, facts = teller.w, teller.policy, teller.facts
+    told = policy.publication
+    running = facts.assessment.mode != "off"
+    high = facts.assessment.mode == "dispatch"
+    closes = teller.closing()
+    return {
+        "standaard": "Publicatiestandaard Algoritmeregister 1.0",
+        "taal": teller.language,
+        "naam": f"Tocsin, {teller.config.site.name}",
+        "korte_omschrijving": w("reg_lead"),
+        "organisatie": policy.controller,
+        "status": ("In ontwikkeling" if teller.config.exercise else "In gebruik") if running else "Buiten gebruik",
+        "publicatiecategorie": "Hoog-risico AI-systeem" if high else "Overige algoritmes",
+        "contactgegevens": told.contact or policy.dpo.email,
+        "website": told.website,
+        "begindatum": told.since,
+        "einddatum": closes.date().isoformat() if closes else "",
+        "doel_en_impact": policy.purpose,
+        "afwegingen": w("reg_both"),
+        "menselijke_tussenkomst": w("reg_automation_text"),
+        "risicobeheer": [w(f"reg_never_{name}") for name in NEVER],
+        "wettelijke_basis": _basis(teller),
+        "impacttoetsen": f"DPIA {policy.dpia.id} ({policy.dpia.version})" if policy.dpia.id.strip() else "",
+        "gegevens": w("reg_d_messages_content"),
+        "technische_werking": w("reg_method"),
+        "leverancier": told.supplier,
+        "broncode": told.source_code,
     }
 
 

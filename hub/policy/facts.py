@@ -26,10 +26,12 @@ from hub.config import HubConfig
 from hub.log.reading import open_readonly
 from hub.policy.audit import Head, Record
 from hub.policy.desks import DataRequest, MissedEvent
+from hub.policy.hours import hours_since as hours_since_day
 from hub.policy.mode import Assessment, assess, config_hash
 from hub.policy.standing import Standing, observe
 from hub.policy.tables import AUDIT, AUDIT_HEAD, DATA_REQUEST, MISSED_EVENT, SUSPENSION
 from hub.registry import Registry, SensorRecord
+from hub.sinks.endpoints import Point
 from hub.store.engine import reading
 from hub.store.quality import QualityReport, quality
 from hub.store.tables import DECISION, DELIVERY, INCIDENT, OUTBOX, PURGE
@@ -97,6 +99,11 @@ class Facts(Struct, frozen=True, kw_only=True):
     requests: tuple[DataRequest, ...]
     missed: tuple[MissedEvent, ...]
     audio_tracks_dropped: int
+    hours_since: dt.date
+    hours: dict[str, dict[str, float]]
+    """Hours by sensor and state (`working`, `degraded`, `stopped`, `out`) since that day."""
+    zones: dict[str, tuple[Point, ...]]
+    """Named districts: polygons of (latitude, longitude)."""
 
     @property
     def now_us(self) -> int:
@@ -150,6 +157,8 @@ async def gather(engine: AsyncEngine, config: HubConfig, now_us: int, days: int 
     dispatched, unconfirmed = await _dispatches(engine, quality_since_us)
     requests, missed = await _desks(engine)
     since_us = now_us - refusal_days * DAY_US
+    hours_since = (at - dt.timedelta(days=days or keep.confirmed_days)).date()
+    zones = await asyncio.to_thread(zones_of, config)
     models = await asyncio.to_thread(model_cards)
     standing = await observe(engine, config, [one.sha256 for one in models], now_us)
     return Facts(
@@ -162,7 +171,7 @@ async def gather(engine: AsyncEngine, config: HubConfig, now_us: int, days: int 
         window_us=window_us,
         states=await _states(engine, window_us),
         quality_since_us=quality_since_us,
-        quality=await quality(engine, quality_since_us, now_us + 1, exercise=config.exercise),
+        quality=await quality(engine, quality_since_us, now_us + 1, zones, config.exercise),
         decided=decided,
         median_decision_s=median_s,
         dispatched=dispatched,
@@ -181,7 +190,23 @@ async def gather(engine: AsyncEngine, config: HubConfig, now_us: int, days: int 
         requests=requests,
         missed=missed,
         audio_tracks_dropped=sum(sensor.heartbeat.audio_tracks_dropped for sensor in sensors if sensor.heartbeat),
+        hours_since=hours_since,
+        hours=await hours_since_day(engine, hours_since),
+        zones=zones,
     )
+
+
+def zones_of(config: HubConfig) -> dict[str, tuple[Point, ...]]:
+    """The districts of the map's file, and the zones that recipients are told about."""
+    found = {name: zone for endpoint in config.webhooks for name, zone in endpoint.zones.items()}
+    if config.map.districts is None:
+        return found
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        for one in msgspec.json.decode(config.map.districts.read_bytes())["features"]:
+            geometry, name = one["geometry"], str((one.get("properties") or {}).get("name", ""))
+            if geometry["type"] == "Polygon" and name:
+                found[name] = tuple((float(y), float(x)) for x, y, *_ in geometry["coordinates"][0])
+    return found
 
 
 _TOLD: Final = ("start", "refusal", "read", "suspension", "sensor", "person", "configuration")

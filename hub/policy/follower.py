@@ -20,6 +20,7 @@ from hub.keys import AUDIT, CONFIG, ENGINE, GATE, STORE, SUSPENSIONS
 from hub.policy.audit import AuditLog, Record, load_audit_key
 from hub.policy.facts import model_cards
 from hub.policy.gate import Gate
+from hub.policy.hours import count_hours
 from hub.policy.mode import config_hash
 from hub.policy.standing import observe
 from hub.policy.suspension import Suspensions
@@ -178,10 +179,14 @@ async def audit_context(app: web.Application) -> AsyncIterator[None]:
         said: dict[str, str | int | float | bool] = dict(warning.values)
         await audit.append(Record(_now_us(), "configuration", "hub", warning.code, warning.words, said))
     await audit.sign_head(_now_us())
-    task = asyncio.create_task(follower.run(), name="audit")
+    tasks = [
+        asyncio.create_task(follower.run(), name="audit"),
+        asyncio.create_task(count_hours(app), name="sensor hours"),
+    ]
     yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
     await follower.tell_refusals()
     await audit.append(Record(_now_us(), "stop", "hub", config.site.name))

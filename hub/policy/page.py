@@ -49,10 +49,11 @@ class Question(Struct, frozen=True):
 
 
 class Picture(Struct, frozen=True):
-    """An SVG that this program drew itself, with what it shows in words."""
+    """An SVG that this program drew itself, with what it shows in words, and a line under it."""
 
     svg: str
     words: str
+    legend: str = ""
 
 
 Block = Text | Listed | Pairs | Grid | Question | Picture
@@ -125,6 +126,7 @@ li{margin:.25rem 0}
 code,.hash{font-family:ui-monospace,"Cascadia Mono","Liberation Mono",monospace;font-size:.9em;overflow-wrap:anywhere}
 figure{margin:1rem 0}
 figure svg{max-width:100%;height:auto}
+figcaption{color:var(--soft);font-size:.92rem}
 footer{margin-top:3rem;border-top:3px solid var(--ink);padding-top:1rem;color:var(--soft);font-size:.92rem}
 footer p{max-width:none;overflow-wrap:anywhere}
 @media(max-width:40rem){main{padding:1.25rem 1rem 3rem}dl{grid-template-columns:1fr}dt{border-bottom:0;padding-bottom:0;
@@ -168,8 +170,9 @@ def _block(block: Block, language: Language) -> str:
             text = f'<p class="answer">{escape(answer)}</p>' if answer.strip() else ""
             kind = "" if answer.strip() else ' class="ask"'
             return f"<div{kind}>{label}<p><em>{escape(question)}</em></p>{text}</div>"
-        case Picture(svg, words):
-            return f'<figure role="img" aria-label="{escape(words)}">{svg}</figure>'
+        case Picture(svg, words, legend):
+            under = f"<figcaption>{escape(legend)}</figcaption>" if legend else ""
+            return f'<figure><div role="img" aria-label="{escape(words)}">{svg}</div>{under}</figure>'
 
 
 def _row(row: Sequence[str], head: Sequence[str], language: Language) -> str:

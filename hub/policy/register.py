@@ -6,6 +6,7 @@ import base64
 from typing import Final
 
 from hub.policy.cells import K
+from hub.policy.chart import chart
 from hub.policy.facts import Act
 from hub.policy.page import Block, Document, Grid, Listed, Pairs, Section, Text
 from hub.policy.telling import HIDDEN, Teller
@@ -28,7 +29,7 @@ def register(teller: Teller) -> Document:
         names = ", ".join(w("reg_everything") if name == "*" else name for name in teller.facts.suspended)
         notes.append(w("reg_stopped", names=names))
     parts = ("who", "what", "law", "where", "data", "how", "results", "human", "audit", "changes", "rights")
-    makers = (who, what, law, where, data, how, results, human, audit, changes, _rights)
+    makers = (who, what, law, _where, data, how, results, human, audit, changes, _rights)
     return Document(
         title=w("reg_title", name=config.site.name),
         lead=w("reg_lead"),
@@ -44,6 +45,7 @@ def register(teller: Teller) -> Document:
             ("Etalab", "/register/etalab.json"),
             ("ATRS", "/register/atrs.json"),
             ("DTPR", "/register/dtpr.json"),
+            ("Algoritmeregister", "/register/algoritmeregister.json"),
         ),
     )
 
@@ -151,7 +153,12 @@ def where(teller: Teller) -> list[Block]:
     kinds = [sensor.kind for sensor in teller.facts.sensors if sensor.revoked_us is None]
     counts = {"microphones": kinds.count("microphone"), "cameras": kinds.count("camera")}
     head = tuple(w(f"reg_{name}") for name in ("sensor", "kind", "place", "notice", "state"))
-    return [Grid(w("reg_sensors_caption", **counts), head, rows)]
+    return [Grid(w("reg_sensors_caption", **counts), head, rows), teller.hours_grid()]
+
+
+def _where(teller: Teller) -> list[Block]:
+    drawn = chart(teller)
+    return [*where(teller), *((drawn,) if drawn is not None else ())]
 
 
 def data(teller: Teller) -> list[Block]:
@@ -234,6 +241,7 @@ def results(teller: Teller) -> list[Block]:
         Text(hidden),
         teller.precision_grid(),
         Text(w("reg_both")),
+        teller.zone_grid(),
         Pairs(pairs),
         teller.refusal_grid(facts.refusals, facts.refusal_days),
     ]

@@ -72,3 +72,12 @@ MISSED_EVENT: Final = Table(
     Column("reference", String(80), nullable=False),
     Column("reported_us", BigInteger, nullable=False),
 )
+
+SENSOR_HOURS: Final = Table(
+    "sensor_hours",
+    METADATA,
+    Column("day", String(10), primary_key=True),
+    Column("sensor", String(80), primary_key=True),
+    Column("state", String(12), primary_key=True),
+    Column("seconds", Integer, nullable=False),
+)

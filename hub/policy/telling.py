@@ -11,11 +11,13 @@ from typing import Final
 from hub.config import HubConfig
 from hub.log import Retention
 from hub.policy.basis import PolicyConfig
-from hub.policy.cells import TOTAL, K, suppress
+from hub.policy.cells import TOTAL, K, Shown, suppress
 from hub.policy.facts import Facts
+from hub.policy.hours import STATES as HOUR_STATES
 from hub.policy.page import Grid, Text
 from hub.policy.profiles import EXPERIMENT_END
 from hub.policy.rules import designated, is_filled, moment
+from hub.polygon import inside
 from hub.registry.record import health_of
 from hub.store.quality import Quality
 from hub.words import Language, say
@@ -158,14 +160,41 @@ class Teller:
         report = self.facts.quality
         if report.overall.all == 0:
             return Text(self.w("reg_precision_none", since=since))
-        rows = [self._precision(self.w(f"event_{event}"), one) for event, one in sorted(report.by_event.items())]
-        rows.append(self._precision(self.w("reg_total"), report.overall))
+        hidden = self._hidden(report.by_event)
+        rows = [
+            self._precision(self.w(f"event_{event}"), one, hidden.get(event))
+            for event, one in sorted(report.by_event.items())
+        ]
+        rows.append(self._precision(self.w("reg_total"), report.overall, hidden.get(TOTAL)))
         head = ("all", "real", "not_real", "unknown", "of_all", "of_known", "share", "hours")
         names = (self.w("reg_class"), *(self.w(f"reg_p_{name}") for name in head))
         return Grid(self.w("reg_precision_caption", since=since), names, tuple(rows))
 
-    def _precision(self, name: str, one: Quality) -> tuple[str, ...]:
+    def _hidden(self, of: Mapping[str, Quality]) -> Shown:
+        """Outcomes by class or district with small cells and what would tell them hidden; nothing in an exercise."""
+        counts = {
+            name: {"real": one.real, "not_real": one.not_real, "unknown": one.unknown + one.unreported}
+            for name, one in of.items()
+        }
+        return suppress(counts, 1 if self.config.exercise else K)
+
+    def figures(self) -> dict[str, dict[str, float | int | None]]:
+        """Counts and shares by class and in all (`*`), for a machine; null where a small cell would be told."""
+        report = self.facts.quality
+        hidden = self._hidden(report.by_event)
+        found = {}
+        for name, one in (*report.by_event.items(), (TOTAL, report.overall)):
+            plain = one.figures()
+            secret = None in hidden.get(name, {}).values()
+            found[name] = dict.fromkeys(plain) if secret else plain
+        return found
+
+    def _precision(self, name: str, one: Quality, shown: Mapping[str, int | None] | None) -> tuple[str, ...]:
         unknown = one.unknown + one.unreported
+        if shown is not None and None in shown.values():
+            # A share or the hours would tell what the counts do not.
+            cells = (_cell(shown[column]) for column in (TOTAL, "real", "not_real", "unknown"))
+            return (name, *cells, *(HIDDEN for _ in range(4)))
         counts = (one.all, one.real, one.not_real, unknown)
         return (
             name,
@@ -175,6 +204,44 @@ class Teller:
             self.share(unknown, one.all),
             self.number(one.hours_in_vain),
         )
+
+    def hours_grid(self) -> Grid | Text:
+        """How long each sensor worked, by state."""
+        since = self.day(
+            int(dt.datetime.combine(self.facts.hours_since, dt.time(), self.facts.at.tzinfo).timestamp() * 1e6)
+        )
+        if not self.facts.hours:
+            return Text(self.w("reg_hours_none"))
+        rows = [
+            (sensor, *(self.number(states.get(state, 0.0)) for state in HOUR_STATES))
+            for sensor, states in self.facts.hours.items()
+        ]
+        totals = (sum(states.get(state, 0.0) for states in self.facts.hours.values()) for state in HOUR_STATES)
+        rows.append((self.w("reg_total"), *(self.number(total) for total in totals)))
+        head = (self.w("reg_sensor"), *(self.w(f"reg_hours_{state}") for state in HOUR_STATES))
+        return Grid(self.w("reg_hours_caption", since=since), head, tuple(rows))
+
+    def zone_grid(self) -> Grid | Text:
+        """What each district bears: sensors, their hours, dispatches and those in vain; small cells hidden."""
+        if not self.facts.zones:
+            return Text(self.w("reg_zones_none"))
+        by_zone = {name: self.facts.quality.by_zone.get(name, Quality()) for name in self.facts.zones}
+        shown = self._hidden(by_zone)
+        rows = []
+        for name, zone in sorted(self.facts.zones.items()):
+            there = [one for one in self.facts.sensors if inside((one.latitude, one.longitude), zone)]
+            hours = sum(
+                hours
+                for one in there
+                for state, hours in self.facts.hours.get(one.id, {}).items()
+                if state in {"working", "degraded"}
+            )
+            cells = (_cell(shown[name][column]) for column in (TOTAL, "real", "not_real", "unknown"))
+            here = sum(one.revoked_us is None for one in there)
+            rows.append((name, str(here), self.number(hours), *cells))
+        names = ("sensors", "hours", "all", "real", "not_real", "unknown")
+        head = (self.w("reg_zone"), *(self.w(f"reg_z_{name}") for name in names))
+        return Grid(self.w("reg_zones_caption"), head, tuple(rows))
 
     def refusal_grid(self, counts: Mapping[str, int], days: int) -> Grid | Text:
         """What the hub refused, by code."""

@@ -18,10 +18,16 @@ from hub.policy.gate import Gate
 ADDRESS = "/api/v1/incidents/00000000-0000-0000-0000-000000000001"
 
 
+def of_now(**changes: Any) -> dict[str, Any]:
+    """What happened this moment; an incident of another day expires beside the test."""
+    now_us = time.time_ns() // 1_000
+    return {"onset_us": now_us, "end_us": now_us, "updated_us": now_us, **changes}
+
+
 async def test_under_a_prefect_s_order_only_a_designated_person_confirms(
     hub: Any, gunshot: Callable[..., Incident]
 ) -> None:
-    await hub.app[STORE].save([gunshot(event="intrusion", exercise=False)], 1)
+    await hub.app[STORE].save([gunshot(**of_now(event="intrusion", exercise=False))], 1)
     client = await hub.session("operator")
     gate: Gate = hub.app[GATE]
     gate.policy = msgspec.structs.replace(gate.policy, profile="fr-2023-380")
@@ -37,7 +43,7 @@ async def test_under_a_prefect_s_order_only_a_designated_person_confirms(
 
 
 async def test_a_designated_person_confirms_by_her_own_name(hub: Any, gunshot: Callable[..., Incident]) -> None:
-    await hub.app[STORE].save([gunshot(event="intrusion", exercise=False)], 1)
+    await hub.app[STORE].save([gunshot(**of_now(event="intrusion", exercise=False))], 1)
     client = await hub.session("operator")
     name = f"operator {id(client)}"
     gate: Gate = hub.app[GATE]

@@ -16,12 +16,11 @@ from typer.testing import CliRunner
 from hub.commands.main import app as commands
 from hub.config import HubConfig
 from hub.keys import AUDIT, CONFIG, GATE, STORE
-from hub.policy.basis import Attestation, Council
+from hub.policy.basis import Attestation, Council, PolicyConfig
 from hub.policy.gate import Gate
 from hub.policy.mode import assess, config_hash
 from hub.policy.standing import FEWEST, Standing, around, coverage_of
 from hub.sinks.endpoints import Endpoint
-from hub.store import Decision
 from hub.store.quality import Quality, QualityReport
 from hub.words import say
 
@@ -138,17 +137,40 @@ def test_a_new_recipient_or_model_or_time_of_keeping_makes_the_assessment_stale(
     assert assess(renewed, noon, standing=Standing(around=first)).mode == "aggregate", "a renewal changes nothing"
 
 
-async def test_a_confirmed_incident_of_a_class_without_outcomes_stays_in_the_house(hub: Any, gunshot: Any) -> None:
-    gate: Gate = hub.app[GATE]
-    gate.policy = msgspec.structs.replace(gate.policy, profile="authorised")
-    shut = assess(gate.policy, dt.datetime.now(dt.UTC), standing=Standing(coverage={"gunshot": (1, 100)}))
-    assert not shut.may_dispatch("gunshot")
-    await hub.app[STORE].save([gunshot()], 1)
-    stored = await hub.app[STORE].decide(
-        gunshot().id, Decision("Ana", "confirm", "", micros(dt.datetime.now(dt.UTC)), 1), dispatch=False
+def of_today(policy: PolicyConfig) -> PolicyConfig:
+    """The same deployment with dates around the day on which the test runs."""
+    today = dt.datetime.now(dt.UTC).date()
+    past, later = (today - dt.timedelta(days=30)).isoformat(), (today + dt.timedelta(days=30)).isoformat()
+    return msgspec.structs.replace(
+        policy,
+        dpia=msgspec.structs.replace(policy.dpia, review_due=later),
+        council=msgspec.structs.replace(policy.council, renewed_on=past),
+        basis=msgspec.structs.replace(policy.basis, start=past, end=later),
     )
-    assert stored.state == "confirmed"
-    assert stored.deliveries == ()
+
+
+@pytest.mark.parametrize(("told", "goes_out"), [(100, True), (1, False)])
+async def test_a_confirmed_incident_of_a_class_whose_outcomes_are_not_told_stays_in_the_house(
+    hub: Any, gunshot: Any, complete: Any, monkeypatch: pytest.MonkeyPatch, told: int, goes_out: bool
+) -> None:
+    gate: Gate = hub.app[GATE]
+    gate.policy = of_today(complete("authorised"))
+    gate.stand(Standing(coverage={"intrusion": (told, 100)}))
+    now = micros(dt.datetime.now(dt.UTC))
+    shot = gunshot(event="intrusion", exercise=False, onset_us=now, end_us=now, updated_us=now)
+    await hub.app[STORE].save([shot], now)
+    asked, decide = [], hub.app[STORE].decide
+
+    async def spy(*arguments: Any, dispatch: bool) -> Any:
+        asked.append(dispatch)
+        return await decide(*arguments, dispatch=dispatch)
+
+    monkeypatch.setattr(hub.app[STORE], "decide", spy)
+    client = await hub.session("operator")
+    path = f"/api/v1/incidents/{shot.id}/decisions"
+    async with client.post(path, json={"action": "confirm", "revision": 1}) as answer:
+        assert answer.status == 200
+    assert asked == [goes_out]
 
 
 async def test_the_hub_looks_at_how_it_stands_before_it_serves(hub: Any) -> None:
