@@ -79,6 +79,13 @@ class FusionConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     temperature_c: Annotated[float, Meta(ge=-50.0, le=60.0)] = 15.0
     """Air temperature; 10 degrees off shift a place by about 2 % of its distance differences."""
+    wind_mps: Annotated[float, Meta(ge=0.0, le=80.0)] = 0.0
+    """Wind speed, where it is steady enough to say."""
+    wind_from_deg: Annotated[float, Meta(ge=0.0, le=360.0)] = 0.0
+    """Where the wind comes from, degrees clockwise from north."""
+    weather_file: Path | None = None
+    """A JSON file that something keeps writing: `temperature_c`, `at_us`, and `wind_mps` with `wind_from_deg`. While it
+    is fresh it counts instead of the values above."""
 
 
 class InfluxConfig(Struct, frozen=True, forbid_unknown_fields=True):

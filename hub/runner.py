@@ -31,6 +31,7 @@ from hub.keys import AUDIT, CONFIG, ENGINE, GATE, LOG, REGISTRY, RUNNER, STORE
 from hub.log import Entry, EventLog, LogUnavailable
 from hub.registry import Registry
 from hub.store import Store
+from hub.weather import Weather, air_of
 from sensors.protocol import Detection
 
 CONSUMER: Final = "fusion"
@@ -78,6 +79,7 @@ class FusionRunner:
         *,
         anew: Callable[[], FusionEngine] | None = None,
         now_us: Callable[[], int] = _now_us,
+        weather: Weather | None = None,
     ) -> None:
         self._log = event_log
         self._registry = registry
@@ -88,6 +90,8 @@ class FusionRunner:
         self._now_us = now_us
         self._fed_us = 0
         self._declared = declared
+        self._weather = weather
+        self._air: Air | None = None
         self._context: Context | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fusion")
         self._offered: deque[tuple[int, int, int]] = deque()
@@ -153,7 +157,7 @@ class FusionRunner:
         self._offered.clear()
         self._rebuilt.clear()
         self._position = self._committed
-        self._context = None
+        self._context = self._air = None
         self.sites, self._sites_at = {}, -SITES_REFRESH_S
 
     def _fuse(self, entries: Sequence[Entry], now_us: int) -> list[Incident]:
@@ -224,6 +228,11 @@ class FusionRunner:
         if self._declared is not None and (context := await self._declared()) != self._context:
             self._context = context
             await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.update_context, context)
+        if self._weather is not None:
+            air = await asyncio.to_thread(self._weather.air, self._now_us())
+            if air != self._air:
+                self._air = air
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.update_air, air)
 
     def close(self) -> None:
         """Let the fusion thread end."""
@@ -232,7 +241,8 @@ class FusionRunner:
 
 async def fusion_context(app: web.Application) -> AsyncIterator[None]:
     """Fusion for as long as the application runs."""
-    air = Air(temperature_c=app[CONFIG].fusion.temperature_c)
+    fusion = app[CONFIG].fusion
+    air = air_of(fusion.temperature_c, fusion.wind_mps, fusion.wind_from_deg)
     gate = app[GATE]
     time_zone = app[CONFIG].time_zone
     calendar = Calendar(app[ENGINE], app[AUDIT])
@@ -252,6 +262,7 @@ async def fusion_context(app: web.Application) -> AsyncIterator[None]:
         couples=lambda: gate.assessment(_now_us()).couples,
         declared=declared,
         anew=engine,
+        weather=Weather(fusion.weather_file, air),
     )
     app[RUNNER] = runner
     task = asyncio.create_task(runner.run(), name="fusion")

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from hub.commands._figures import Evaluated, show
-from hub.commands._location_data import ORIGIN, Burst, Trouble, UnusableFolder, bursts, tests_of
+from hub.commands._location_data import CHOSEN_ON, ORIGIN, Burst, Trouble, UnusableFolder, bursts, tests_of
 from hub.fusion.burst import find_sources
 from hub.fusion.engine import FusionEngine
 from hub.fusion.hood import neighbourhood
@@ -143,6 +143,38 @@ def figures_of(outcomes: list[Outcome]) -> dict[str, Evaluated]:
     }
 
 
+SENSORS: Final = (3, 4, 5, 6, 8)
+CLOCKS_MS: Final = (1.0, 10.0, 20.0, 50.0)
+UNRELATED: Final = 10.0
+TOLD: Final = ("bursts_found", "within_15m", "median_m", "rounds_right", "false_incidents")
+"""Figures that are told of a part, or of data with trouble."""
+
+
+def troubles(start: Start) -> dict[str, Trouble]:
+    """What is done to the data on purpose, by the name that its figures end with."""
+    most = max(SENSORS) if start is Start.pulses else 6  # the recordings have six
+    found = {f"{n}_sensors": Trouble(sensors=n) for n in SENSORS if n <= most}
+    found |= {f"clock_{ms:g}ms": Trouble(clock_ms=ms) for ms in CLOCKS_MS}
+    return found | {f"unrelated_x{UNRELATED:g}": Trouble(noise=UNRELATED)}
+
+
+def part(outcomes: list[Outcome], name: str) -> dict[str, Evaluated]:
+    """The figures of some outcomes that a part is told by, with the part's name at the end of each key."""
+    figures = figures_of(outcomes)
+    return {f"{key}_{name}": figures[key] for key in TOLD}
+
+
+def parts(outcomes: list[Outcome], *, by_position: bool) -> dict[str, Evaluated]:
+    """The positions that parameters were chosen on and the others apart, and each one where that is wanted."""
+    figures: dict[str, Evaluated] = {}
+    chosen = [o for o in outcomes if o.burst.position in CHOSEN_ON]
+    if 0 < len(chosen) < len(outcomes):
+        figures |= part(chosen, "chosen_on") | part([o for o in outcomes if o not in chosen], "others")
+    for name in sorted({o.burst.position for o in outcomes}) if by_position else ():
+        figures |= part([o for o in outcomes if o.burst.position == name], name)
+    return figures
+
+
 def location(
     data: Annotated[Path, typer.Option("--data", help="Folder laid out as data/livefire.")],
     start: Annotated[Start, typer.Option("--from", help="Raw sound, or the vendor's raw pulses.")] = Start.sound,
@@ -151,28 +183,40 @@ def location(
     noise: Annotated[float, typer.Option(help="Unrelated impulses added, as a multiple of today's rate.", min=0)] = 0.0,
     position: Annotated[str | None, typer.Option(help="Only this firing position.")] = None,
     by_position: Annotated[bool, typer.Option("--by-position", help="Figures of each firing position too.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="By position, by number of sensors, with bad clocks, among unrelated bangs.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="One line a burst, on standard error.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable figures.")] = False,
 ) -> None:
-    """Place the shots of a folder of real recordings, and compare with where they were fired."""
+    """Place the shots of a folder of real recordings, and compare with where they were fired.
+
+    Parameters were chosen on two firing positions: figures that end with `chosen_on` are theirs, `others` the rest's.
+    """
+    quiet = as_json or verbose
     try:
         count = len(tests_of(data))
-        trouble = Trouble(sensors=sensors, clock_ms=clock_ms, noise=noise)
-        outcomes = []
-        source = track(bursts(data, start.value), total=count, description="bursts", disable=as_json or verbose)
-        for number, burst in enumerate(source):
-            if position is None or burst.position == position:
-                outcomes.append(judge(trouble.worsen(burst, number)))
-                if verbose:
-                    _tell(outcomes[-1])
+        told = track(bursts(data, start.value), total=count, description="listening", disable=quiet)
+        heard = [(i, burst) for i, burst in enumerate(told) if position is None or burst.position == position]
     except (UnusableFolder, OSError, KeyError, ValueError, msgspec.MsgspecError) as problem:
         typer.echo(f"{data} can't be evaluated: {problem}", err=True)
         raise typer.Exit(2) from problem
-    figures = figures_of(outcomes)
-    if by_position:
-        for name in sorted({o.burst.position for o in outcomes}):
-            some = figures_of([o for o in outcomes if o.burst.position == name])
-            figures.update((f"{key}_{name}", figure) for key, figure in some.items())
+    if not heard:
+        typer.echo(f"{data} holds no firing position {position!r}.", err=True)
+        raise typer.Exit(2)
+
+    def outcomes_with(trouble: Trouble, what: str) -> list[Outcome]:
+        found = []
+        for number, burst in track(heard, description=what, disable=quiet):
+            found.append(judge(trouble.worsen(burst, number)))
+            if verbose:
+                _tell(found[-1])
+        return found
+
+    outcomes = outcomes_with(Trouble(sensors=sensors, clock_ms=clock_ms, noise=noise), "placing")
+    figures = figures_of(outcomes) | parts(outcomes, by_position=by_position or everything)
+    for name, trouble in troubles(start).items() if everything else ():
+        figures |= part(outcomes_with(trouble, name), name)
     show("evaluate", "location", figures, as_json=as_json)
 
 
