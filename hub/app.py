@@ -26,11 +26,13 @@ from hub.api import (
     desks,
     drill,
     events,
+    field,
     handover,
     incidents,
     layers,
     metrics,
     openapi,
+    public,
     register,
     report,
     roster,
@@ -112,8 +114,8 @@ def build_application(config: HubConfig) -> web.Application:
     app[GATE] = Gate(config.policy, ZoneInfo(config.time_zone))
     for add_routes in (
         access_routes.add_routes,
-        add_ingest,
         oidc_routes.add_routes,
+        add_ingest,
         add_outcomes,
         add_messages,
         lambda app: add_console(app, tiles_url=config.map.tiles_url),
@@ -132,6 +134,8 @@ def build_application(config: HubConfig) -> web.Application:
         calendar.add_routes,
         drill.add_routes,
         report.add_routes,
+        field.add_routes,
+        public.add_routes,
         metrics.add_routes,
         openapi.add_routes,
     ):
@@ -147,6 +151,8 @@ def build_application(config: HubConfig) -> web.Application:
             influx_context,
             grafana_context,
             keeping_context,
+            field.history_context,
+            public.noise_context,
             metrics.metrics_context,
         ]
     )

@@ -11,6 +11,7 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -20,6 +21,7 @@ CONTENT_TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".json": "application/json; charset=utf-8",
+    ".webmanifest": "application/manifest+json; charset=utf-8",
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
@@ -46,7 +48,11 @@ class Assets(Struct, frozen=True):
 
 
 def load(folder: Path = STATIC) -> Assets:
-    """Read every file under `folder`; pages get the digest in the place of `{{assets}}`. Blocks: use a thread."""
+    """Read every file under `folder`. Blocks: use a thread.
+
+    The files at its top (pages, manifest, service worker) get the address of all others in the place of `{{assets}}`,
+    the digest for `{{digest}}`, and the list of those addresses for `{{files}}`.
+    """
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in CONTENT_TYPES)
     bodies = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     digest = hashlib.sha256()
@@ -54,9 +60,12 @@ def load(folder: Path = STATIC) -> Assets:
         digest.update(name.encode() + b"\0" + hashlib.sha256(body).digest())
     short = digest.hexdigest()[:16]
     files = {}
+    kept = [f"/assets/{short}/{name}" for name in bodies if "/" in name or name.startswith("icon")]
     for name, body in bodies.items():
-        filled = body.replace(b"{{assets}}", f"/assets/{short}".encode()) if name.endswith(".html") else body
-        files[name] = _asset(name, filled)
+        if "/" not in name:
+            body = body.replace(b"{{assets}}", f"/assets/{short}".encode())
+            body = body.replace(b"{{digest}}", short.encode()).replace(b"{{files}}", msgspec.json.encode(kept))
+        files[name] = _asset(name, body)
     return Assets(short, files)
 
 

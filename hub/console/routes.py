@@ -17,10 +17,14 @@ PAGES: Final = {
     "/": "index.html",
     "/incidents/{id}": "index.html",
     "/technician": "technician.html",
+    "/public": "public.html",
     "/desk": "desk.html",
     "/desk/{section}": "desk.html",
 }
 """Each page by its path. `/incidents/ID` is the address that other systems link to; the page itself reads the id."""
+
+APART: Final = ("technician.webmanifest", "technician-sw.js")
+"""Files that stand at the top, not under a digest: a browser asks for a new version of them by their own name."""
 
 A_YEAR_S: Final = 31_536_000
 
@@ -42,7 +46,7 @@ def add_routes(app: web.Application, *, tiles_url: str | None = None) -> None:
         return show
 
     app.on_startup.append(read_assets)
-    for path, name in PAGES.items():
+    for path, name in (*PAGES.items(), *((f"/{name}", name) for name in APART)):
         app.router.add_get(path, page(name))
     app.router.add_get("/assets/{digest}/{path:.+}", asset)
 

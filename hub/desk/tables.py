@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, Float, Integer, LargeBinary, String, Table
 
 from hub.store.metadata import METADATA
 
@@ -44,4 +44,13 @@ DRILL: Final = Table(
     Column("until_us", BigInteger, nullable=False),
     Column("ended_us", BigInteger),
     Column("ended_by", String(200)),
+)
+
+NOISE_HOUR: Final = Table(
+    "noise_hour",
+    METADATA,
+    Column("sensor", String(63), primary_key=True),
+    Column("hour_us", BigInteger, primary_key=True, autoincrement=False),
+    Column("energy", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
 )

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from hub.console import assets
 from hub.console.headers import page_headers, tile_origin
-from hub.console.routes import PAGES, add_routes
+from hub.console.routes import APART, PAGES, add_routes
 
 STATIC = assets.STATIC
 
@@ -29,7 +29,7 @@ def policy(headers: Any) -> dict[str, str]:
     return {name: value for name, _, value in directives}
 
 
-@pytest.mark.parametrize("path", [path.replace("{id}", "abc") for path in PAGES])
+@pytest.mark.parametrize("path", [path.replace("{id}", "abc").replace("{section}", "drill") for path in PAGES])
 async def test_a_page_may_load_only_from_the_hub_and_be_framed_by_nobody(client: Any, path: str) -> None:
     answer = await client.get(path)
     assert answer.status == 200
@@ -44,16 +44,29 @@ async def test_a_page_may_load_only_from_the_hub_and_be_framed_by_nobody(client:
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", [path.replace("{id}", "abc") for path in PAGES])
+@pytest.mark.parametrize("path", [path.replace("{id}", "abc").replace("{section}", "drill") for path in PAGES])
 async def test_every_file_that_a_page_names_is_there_and_kept_for_good(client: Any, path: str) -> None:
     text = await (await client.get(path)).text()
     assert "{{" not in text
-    named = re.findall(r'(?:src|href)="(/[^"]+)"', text)
+    named = [name for name in re.findall(r'(?:src|href)="(/[^"]+)"', text) if name != "/register"]
     assert any(name.endswith(".js") for name in named)
     for name in named:
         answer = await client.get(name)
         assert answer.status == 200, name
-        assert "immutable" in answer.headers["Cache-Control"]
+        kept = "no-cache" if name.strip("/") in APART else "immutable"
+        assert kept in answer.headers["Cache-Control"]
+
+
+async def test_what_is_kept_on_a_phone_is_all_there(client: Any) -> None:
+    worker = await (await client.get("/technician-sw.js")).text()
+    assert "{{" not in worker
+    kept = json.loads(worker.split("const FILES = ")[1].split(";\n")[0])
+    assert any(name.endswith("/js/technician.js") for name in kept)
+    assert any(name.endswith("/words/fr.json") for name in kept)
+    manifest = json.loads(await (await client.get("/technician.webmanifest")).text())
+    for name in [*kept, *(icon["src"] for icon in manifest["icons"])]:
+        assert (await client.get(name)).status == 200, name
+    assert manifest["start_url"].startswith(manifest["scope"])
 
 
 async def test_a_page_has_no_script_nor_style_of_its_own(client: Any) -> None:

@@ -113,5 +113,8 @@ export const api = {
   addRequest: (one) => ask("POST", "/requests", one),
   answerRequest: (number, answer) => ask("POST", `/requests/${number}/answer`, { answer }),
   missed: () => ask("GET", "/missed"),
+  history: (id) => ask("GET", `/sensors/${encodeURIComponent(id)}/history`),
+  heard: (id, since) => ask("GET", `/sensors/${encodeURIComponent(id)}/heard${query({ since })}`),
+  plan: (planned) => ask("POST", "/plan", planned),
   place: (id, position) => ask("PATCH", `/sensors/${encodeURIComponent(id)}`, position),
 };

@@ -2,6 +2,12 @@
 
 import { api } from "./api.js";
 import { h, put, putAgain, s } from "./dom.js";
+import { coverageOf } from "./field/coverage.js";
+import { pastCard } from "./field/past.js";
+import { change } from "./field/pending.js";
+import { sketchCard } from "./field/sketch.js";
+import { trialsCard } from "./field/trials.js";
+import { viewCard } from "./field/view.js";
 import { clock, coordinates, metres, now, number, span, whole } from "./format.js";
 import { sensorIcon } from "./icons.js";
 import { selfTest } from "./selftest.js";
@@ -61,7 +67,9 @@ export class Box {
     this.enrol = h("section", { class: "card" });
     this.position = h("section", { class: "card" });
     this.head = h("div", { class: "box-head" });
-    this.element = h("div", { class: "box" }, this.head, this.health, this.position, this.enrol);
+    this.more = h("div", { class: "box-more" });
+    this.out = h("section", { class: "card" });
+    this.element = h("div", { class: "box" }, this.head, this.health, this.position, this.more, this.enrol, this.out);
     setInterval(() => this.#id && this.#expiry(), 1000);
   }
 
@@ -71,7 +79,44 @@ export class Box {
     this.#enrolment = enrolment;
     this.draw();
     this.#drawPosition();
+    this.#drawMore();
     this.#drawEnrol();
+    this.#drawOut();
+  }
+
+  /** What is made once for a sensor and never by the stream: forms and trials that a hand is in. */
+  #drawMore() {
+    const sensor = state.sensors.get(this.#id);
+    const may = mayChange();
+    const cards = sensor.kind === "camera" ? [viewCard(sensor, may, this.onChanged), sketchCard(sensor, may, this.onChanged)] : [may && trialsCard(sensor)];
+    put(this.more, cards, pastCard(sensor));
+  }
+
+  /** Taking a sensor out wants its reason, and a second press. */
+  #drawOut() {
+    const sensor = state.sensors.get(this.#id);
+    this.out.hidden = !mayChange() || sensor.state === "revoked";
+    const says = h("p", { class: "says says-bad", role: "alert", hidden: true });
+    const why = h("input", { name: "why", required: true, minlength: 3, maxlength: 400, autocomplete: "off" });
+    const form = h("form", { class: "grid-form", hidden: true, onsubmit: async (event) => {
+      event.preventDefault();
+      try {
+        const answer = await api.revoke(sensor.id, why.value.trim());
+        this.onChanged(answer.sensor);
+        this.onBack();
+      } catch (problem) {
+        says.hidden = false;
+        put(says, problem.message || t("technician.unsent"));
+      }
+    } }, h("label", { class: "field" }, h("span", {}, t("revoke.why")), why), says,
+    h("div", { class: "pair" }, h("button", { type: "button", class: "act", onclick: () => this.#drawOut() }, t("decide.back")),
+      h("button", { type: "submit", class: "act act-danger", "data-action": "revoke-final" }, t("revoke.final"))));
+    const begin = h("button", { type: "button", class: "act", "data-action": "revoke", onclick: () => {
+      form.hidden = false;
+      begin.hidden = true;
+      why.focus();
+    } }, t("revoke.begin"));
+    put(this.out, h("h3", {}, t("revoke.title")), h("p", { class: "dim" }, t("revoke.words")), begin, form);
   }
 
   draw() {
@@ -95,9 +140,9 @@ export class Box {
       const { latitude, longitude, height_m } = form.elements;
       says.hidden = false;
       try {
-        const answer = await api.place(sensor.id, { latitude: Number(latitude.value), longitude: Number(longitude.value), height_m: Number(height_m.value) });
-        this.onChanged(answer.sensor);
-        put(says, t("place.saved"));
+        const answer = await change(sensor.id, { latitude: Number(latitude.value), longitude: Number(longitude.value), height_m: Number(height_m.value) });
+        if (answer) this.onChanged(answer.sensor);
+        put(says, t(answer ? "place.saved" : "pending.kept"));
       } catch (problem) {
         put(says, problem.message || t("technician.unsent"));
       }
@@ -105,7 +150,7 @@ export class Box {
     const { latitude, longitude } = sensor;
     put(form, figure("latitude", t("place.latitude"), "°", latitude.toFixed(6)), figure("longitude", t("place.longitude"), "°", longitude.toFixed(6)),
       figure("height_m", t("place.height"), "m", number(sensor.height_m, 1).replace(",", "."), "0.1"));
-    if (mayChange()) form.append(...herePosition(form), h("button", { type: "submit", class: "act act-primary" }, t("place.save")), says);
+    if (mayChange()) form.append(...herePosition(form), ...(sensor.kind === "microphone" ? coverageOf(form, () => sensor.id) : []), h("button", { type: "submit", class: "act act-primary" }, t("place.save")), says);
     else form.querySelectorAll("input").forEach((input) => { input.disabled = true; });
     put(this.position, h("h3", {}, t("place.title")), h("p", { class: "dim" }, coordinates(latitude, longitude)), form);
   }

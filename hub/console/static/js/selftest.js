@@ -7,6 +7,8 @@ import { t } from "./words.js";
 const SILENT_US = 35e6;
 const CLOCK_POOR_US = 20_000;
 const QUEUE_LONG = 5_000;
+const BATTERY_LOW = 0.2; // a winter night of a small box
+const HOT_C = 80; // where small boards begin to slow down
 const LEVELS_DB = [20, 130]; // a street is never quieter, no microphone here is asked for more
 
 /** [{name, verdict: "good" | "bad" | "unknown", says}] of a sensor as the API gives it. */
@@ -24,6 +26,12 @@ export function selfTest(sensor) {
   checks.push(["clock", known ? clockGood : null, known ? `±${sigma < 1000 ? `${number(sigma, 0)} µs` : `${number(sigma / 1000, 1)} ms`}` : ""]);
   const queue = sensor.queue_depth;
   checks.push(["uplink", since && queue !== null ? queue <= QUEUE_LONG : null, queue === null ? "" : t("test.uplink.says", { queue: number(queue, 0), dropped: number(sensor.dropped ?? 0, 0) })]);
+  if (sensor.battery !== null && sensor.battery !== undefined) {
+    checks.push(["battery", since && sensor.battery > BATTERY_LOW, `${number(100 * sensor.battery, 0)} %`]);
+  }
+  if (sensor.temperature_c !== null && sensor.temperature_c !== undefined) {
+    checks.push(["warmth", since && sensor.temperature_c < HOT_C, `${number(sensor.temperature_c, 0)} °C`]);
+  }
   if (sensor.kind === "microphone") {
     const level = sensor.laeq_db;
     const has = level !== null && level !== undefined;

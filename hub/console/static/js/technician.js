@@ -4,6 +4,8 @@ import { api } from "./api.js";
 import { Box, figure, herePosition, mayChange } from "./box.js";
 import { h, put } from "./dom.js";
 import { setClock } from "./format.js";
+import { coverageOf } from "./field/coverage.js";
+import { forgetPending, pending, sendPending, watchPending } from "./field/pending.js";
 import { Header } from "./header.js";
 import { unhurried } from "./hold.js";
 import { Sensors } from "./sensors.js";
@@ -45,19 +47,24 @@ async function begin() {
 
 async function open() {
   parts ??= build();
-  view("technician", parts.header.element, parts.main);
+  view("technician", parts.header.element, h("div", { class: "field-page" }, parts.kept, parts.main));
+  drawKept();
   await load();
   connect();
+  install();
 }
 
 function build() {
-  const header = new Header({ onLanguage, technician: true, onSignOut: () => api.signOut().finally(() => location.reload()) });
+  const header = new Header({ onLanguage, technician: true, onSignOut });
   const sensors = new Sensors({ onPick: (id) => show("box", id) });
   const box = new Box({ onBack: () => show("list"), onChanged: (sensor) => state.takeSensor(sensor) });
   const add = h("div", { class: "add" });
   const main = h("main", { class: "technician", id: "main" });
+  const kept = h("div", { class: "kept", role: "status", hidden: true });
+  watchPending(drawKept);
+  addEventListener("online", send);
   state.addEventListener("sensors", () => shown === "box" && unhurried(box.head, () => shown === "box" && box.draw()));
-  return { header, sensors, box, add, main };
+  return { header, sensors, box, add, main, kept };
 }
 
 /** Show the list, one sensor ("box"), or the form for a new one ("add"). */
@@ -99,7 +106,7 @@ function drawAdd() {
     h("label", { class: "field" }, h("span", {}, t("technician.kind")), h("select", { name: "kind" },
       ["microphone", "camera"].map((kind) => h("option", { value: kind }, t(`sensor.kind.${kind}`))))),
     figure("latitude", t("place.latitude"), "°", site.latitude), figure("longitude", t("place.longitude"), "°", site.longitude),
-    figure("height_m", t("place.height"), "m", 4, "0.1"), ...herePosition(form), says,
+    figure("height_m", t("place.height"), "m", 4, "0.1"), ...herePosition(form), ...coverageOf(form, () => form.elements.id.value.trim()), says,
     h("button", { type: "submit", class: "act act-primary" }, t("technician.register")),
     h("button", { type: "button", class: "act", onclick: () => show("list") }, t("technician.back")));
   put(parts.add, form);
@@ -116,6 +123,34 @@ async function load() {
     state.connect("lost");
   }
   show("list");
+}
+
+function send() {
+  return sendPending((sensor) => state.takeSensor(sensor));
+}
+
+/** What waits on this phone, and what the hub would not take. */
+function drawKept() {
+  const list = pending();
+  const refused = list.filter((one) => one.refused);
+  parts.kept.hidden = !list.length;
+  put(parts.kept, list.length > refused.length && h("p", {}, t("pending.waits", { count: list.length - refused.length })),
+    refused.map((one) => h("p", { class: "bad" }, `${one.id}: ${one.refused} `, h("button", { type: "button", class: "link", onclick: () => forgetPending(one.id) }, t("pending.put_away")))));
+}
+
+async function onSignOut() {
+  forgetPending();
+  navigator.serviceWorker?.controller?.postMessage("forget");
+  try {
+    await api.signOut();
+  } finally {
+    location.reload();
+  }
+}
+
+/** The page opens without a network from its second visit on. */
+function install() {
+  if ("serviceWorker" in navigator && isSecureContext) navigator.serviceWorker.register("/technician-sw.js", { scope: "/technician" }).catch(() => undefined);
 }
 
 async function onLanguage(code) {
@@ -138,6 +173,7 @@ function connect() {
       if (mine !== stream) return;
       if (connection === "signed_out") location.reload();
       else state.connect(connection);
+      if (connection === "live") send();
     },
   });
   stream = mine;
