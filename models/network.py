@@ -81,12 +81,18 @@ def mel_graph(samples: Any) -> Any:
     import tensorflow as tf
 
     half, tail = FRAME_SAMPLES // 2, FRAME_SAMPLES - HOP_SAMPLES
-    cosines, sines, mel = (tf.constant(matrix) for matrix in matrices())
+    through = matrices()
     blocks = tf.reshape(samples, [WINDOW_SAMPLES // HOP_SAMPLES, HOP_SAMPLES])
     frames = tf.concat([blocks[:-1], blocks[1:, :tail]], axis=1)
     left, right = frames[:, :half], tf.reverse(frames[:, half:], [1])
-    even, odd = tf.matmul(left + right, cosines), tf.matmul(left - right, sines)
-    return tf.reshape(tf.matmul(even * even + odd * odd, mel), [1, FRAMES, BANDS])
+    total, difference = (left + right) * through.taper, (left - right) * through.taper
+    quarter = half // 2
+    first, second = total[:, :quarter], tf.reverse(total[:, quarter:], [1])
+    third, fourth = difference[:, :quarter], tf.reverse(difference[:, quarter:], [1])
+    a, b = tf.matmul(first + second, through.even_cosines), tf.matmul(third - fourth, through.even_sines)
+    c, d = tf.matmul(first - second, through.odd_cosines), tf.matmul(third + fourth, through.odd_sines)
+    power = tf.matmul(a * a + b * b, through.even_mel) + tf.matmul(c * c + d * d, through.odd_mel)
+    return tf.reshape(power, [1, FRAMES, BANDS])
 
 
 def export(
