@@ -88,12 +88,13 @@ def required_fields(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:
             yield Reason(f"{code}:{path}", "policy_field_missing", {"field": f"policy.{path}"})
 
 
-_SEVERAL: Final = re.compile(r"[,;/+&|]|\b(et|and|puis|ou|or)\b")
+_SEVERAL: Final = re.compile(r"[,;/+&|\n]")
+"""What a list of purposes is written with; an "and" inside a sentence makes no second one."""
 
 
 def one_purpose(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:
     """V-09: one purpose; a second one is another deployment, with its own assessment and register."""
-    if _SEVERAL.search(policy.purpose.lower()):
+    if policy.profile != "lab" and _SEVERAL.search(policy.purpose):
         yield Reason("LEGAL_PURPOSE_SECOND", "policy_purpose_second", {"purpose": policy.purpose})
 
 

@@ -18,6 +18,7 @@ from hub.incident import Incident, Place
 from hub.policy.basis import Operator
 from hub.policy.gate import Gate
 from hub.policy.scenario import FOLDER, read_scenario
+from hub.policy.standing import Standing
 from hub.sinks.endpoints import Endpoint
 from hub.store import Decision, StaleRevision, Store, TransitionRefused, UnknownIncident, migrate_engine, open_engine
 from hub.store.engine import reading
@@ -48,6 +49,8 @@ class Evening(RuleBasedStateMachine):
         self.now_us = int(dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC).timestamp() * 1e6)
         self.revisions = dict.fromkeys(NAMES, 0)
         self.allowed: set[UUID] = set()
+        self.covered = True
+        self.reported_us: int | None = None
 
     def run(self, work: Awaitable[T]) -> T:
         async def awaited() -> T:
@@ -73,13 +76,13 @@ class Evening(RuleBasedStateMachine):
         """As `POST /api/v1/incidents/{id}/decisions` does it."""
         if action == "confirm" and self.gate.may_confirm(person, self.now_us) is not None:
             return
-        dispatch = self.gate.assessment(self.now_us).mode == "dispatch"
+        dispatch = self.gate.assessment(self.now_us).may_dispatch("intrusion")
         decision = Decision(person, action, "", self.now_us, max(1, self.revisions[name]))
         try:
             stored = self.run(self.store.decide(name, decision, dispatch=dispatch))
         except (TransitionRefused, StaleRevision, UnknownIncident):
             return
-        if action == "confirm" and stored.state == "confirmed" and dispatch and self._trained(person):
+        if action == "confirm" and stored.state == "confirmed" and self.covered and self._trained(person):
             self.allowed.add(name)
 
     def _trained(self, person: str) -> bool:
@@ -94,6 +97,14 @@ class Evening(RuleBasedStateMachine):
     @rule(names=st.sets(st.sampled_from(["*", "cam-hotel-de-ville", "intrusion"])))
     def somebody_stops_or_opens(self, names: set[str]) -> None:
         self.gate.suspend(names)
+
+    @rule(told=st.integers(0, 20), reported=st.booleans())
+    def the_hub_looks_how_it_stands(self, told: int, reported: bool) -> None:
+        """As the follower of the audit log does it, every ten minutes."""
+        self.covered = told >= 18
+        coverage = {"intrusion": (told, 20)}
+        self.reported_us = self.now_us if reported else self.reported_us
+        self.gate.stand(Standing(coverage=coverage, reported_us=self.reported_us))
 
     @rule(hours=st.integers(0, 24 * 9))
     def time_passes(self, hours: int) -> None:

@@ -109,8 +109,8 @@ def test_a_year_after_the_council_s_vote_everything_but_a_laboratory_closes(comp
     ("purpose", "one"),
     [
         ("plan-velo", True), ("sécurité de l'événement", True), ("étude des flux", True), ("Brandschutz", True),
-        ("plan-velo, securite", False), ("vidéoverbalisation et comptage", False), ("safety / traffic", False),
-        ("counting and enforcement", False), ("a;b", False),
+        ("Montrer des sons et des images", True), ("plan-velo, securite", False), ("safety / traffic", False),
+        ("counting + enforcement", False), ("a;b", False),
     ],
 )  # fmt: skip
 def test_a_deployment_has_one_purpose(purpose: str, one: bool, complete: Any, noon: dt.datetime) -> None:
