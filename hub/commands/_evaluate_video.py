@@ -98,10 +98,12 @@ def video(
             if event.rule == "wrong_way_by_config":
                 wrong_way(clip, event, tallies[""])
     if composites or negative_hour:
-        from hub.commands._video_composites import composited, hour
+        from hub.commands._video_composites import composited, hour, in_weather
 
         if composites:
             tallies["_composited"] = composited(clips)
+            for kind in ("night", "rain", "shake"):
+                tallies[f"_composited_{kind}"] = in_weather(clips, kind)
         if negative_hour:
             tallies["_hour"] = hour(clips)
     figures: dict[str, Evaluated] = {}

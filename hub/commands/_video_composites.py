@@ -16,6 +16,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from hub.commands._video_actors import played, weather
 from hub.commands._video_clips import Clip, Event, Polygon
 from hub.commands._video_runs import (
     START_US,
@@ -28,6 +29,7 @@ from hub.commands._video_runs import (
     wrong_way,
     zones_of,
 )
+from sensors.camera.analyser import RULES
 from sensors.camera.frames import Image, StillFrame
 from sensors.camera.settings import Zone
 
@@ -38,13 +40,25 @@ _HOUR_S: Final = 3_600.0
 
 
 def composited(clips: list[Clip]) -> dict[str, Tally]:
-    """Wrong way by playing traffic backwards, and stopped vehicles by holding a car where it drives."""
+    """Wrong way by playing traffic backwards, stopped vehicles by holding a car where it drives, what an actor does."""
     tallies: dict[str, Tally] = defaultdict(Tally)
     for clip in clips:
         for event in clip.events:
             if event.rule == "wrong_way_by_config":
                 wrong_way(clip, event, tallies, reverse=True)
                 _stopped(clip, event.polygon, tallies)
+    played(clips, tallies)
+    return tallies
+
+
+def in_weather(clips: list[Clip], kind: str) -> dict[str, Tally]:
+    """The clips with real events again, by night, in rain, or before a camera that shakes."""
+    tallies: dict[str, Tally] = defaultdict(Tally)
+    for clip in clips:
+        if any(event.rule in RULES for event in clip.events):
+            zones = zones_of(clip)
+            found, seconds = analyse(frames_of(clip, weather(kind)), zones)
+            judge(clip, found, seconds, asked(zones), tallies)
     return tallies
 
 

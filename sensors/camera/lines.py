@@ -18,6 +18,7 @@ _RIM_PX: Final = 3
 _LIGHT: Final = 0.6
 """Correlation of the gradients above which a patch is the same ground in another light."""
 _HOLE: Final = 1.15
+_STRONGER: Final = 2.5
 _SHADE_LINES: Final = 0.2
 _SHADE_SPREAD: Final = 13.0
 """A shadow keeps some of the ground's lines and darkens all of it alike (standard deviation of the log brightness by
@@ -68,14 +69,21 @@ def cut(grey: Image, background: Field, blob: Blob, rim_px: int) -> tuple[Field,
 def is_light(grey: Image, background: Field, blob: Blob) -> bool:
     """True when the patch shows the same lines as the background: a shadow, a reflection, a lamp that went on."""
     now, was = cut(grey, background, blob, 0)
-    return correlation(now, was) > _LIGHT
+    return correlation(now, was) > _LIGHT and not _drawn(now, was)
+
+
+def _drawn(now: Field, was: Field) -> bool:
+    """True when lines are far stronger than the background's: a thing that has begun to be learnt shows through it in
+    the same directions, faintly."""
+    return float(strength(now).mean()) > _STRONGER * float(strength(was).mean()) + _NOISE
 
 
 def is_shade(grey: Image, background: Field, blob: Blob) -> bool:
     """True when the patch is `is_light`, or the ground evenly darker or brighter, its lines weakened by the shadow."""
     now, was = cut(grey, background, blob, 0)
     alike = correlation(now, was)
-    return alike > _LIGHT or (alike > _SHADE_LINES and float((now - was).std()) < _SHADE_SPREAD)
+    even = alike > _SHADE_LINES and float((now - was).std()) < _SHADE_SPREAD
+    return even or (alike > _LIGHT and not _drawn(now, was))
 
 
 def is_faint(grey: Image, background: Field, blob: Blob) -> bool:

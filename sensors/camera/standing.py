@@ -30,7 +30,8 @@ _RIPENS_S: Final = 4.0
 """A large thing ripens from its middle to its rim for about as long."""
 _COVERED_S: Final = 12.0
 """Age that is lost by the second while something else is seen in its place; a parked lorry before a bag is no end."""
-_MEMORY_S: Final = 4.0
+_MEMORY_S: Final = 10.0
+"""Whoever puts a thing down stands beside it for a while before he goes."""
 _LEAST_PX: Final = 10
 _OVERLAP: Final = 0.4
 _GROWN: Final = 1.7
@@ -74,7 +75,7 @@ class Standing:
         self._age: Field | None = None
         self._held: Field = np.zeros((0, 0), np.float32)
         self._last_s = 0.0
-        self._movers: deque[tuple[float, Blob, float, float]] = deque(maxlen=600)
+        self._movers: deque[tuple[float, Blob, float, float]] = deque(maxlen=1_500)
         self._next = 0
 
     def step(

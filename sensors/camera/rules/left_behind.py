@@ -19,6 +19,8 @@ Stage = Literal["left", "unattended", "abandoned"]
 
 REACH: Final = 1.5
 """Somebody within one and a half of his own heights attends it."""
+PASSING: Final = 0.5
+"""Own heights a second: a walker makes 0.8."""
 LEAST_AREA: Final = 2.5e-4
 _SMALLER: Final = 0.6
 """A thing that was carried is at most this part of the patch of whoever carried it."""
@@ -43,11 +45,13 @@ def was_carried(thing: Thing, aspect: float) -> bool:
 
 
 def attended(thing: Thing, tracks: Sequence[Track], aspect: float) -> bool:
-    """True while somebody larger than the thing is within his own reach of it."""
+    """True while somebody larger than the thing lingers within his own reach of it; whoever only passes does not."""
     x, y = thing.blob.foot
     for track in tracks:
         blob: Blob = track.blob
-        if blob.area < 1.3 * thing.blob.area:
+        right, down = track.velocity
+        passes = math.hypot(right, down * aspect) > PASSING * blob.h * aspect
+        if blob.area < 1.3 * thing.blob.area or passes:
             continue
         apart = math.hypot(max(0.0, blob.x - x, x - blob.x - blob.w), (y - blob.y - blob.h) * aspect)
         if apart < REACH * blob.h * aspect:
