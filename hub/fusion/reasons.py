@@ -24,10 +24,10 @@ SPOKEN_SILENCES = 8
 
 
 def agreement(used: Sequence[Detection], in_range: int, rms_ms: float) -> Evidence:
-    """How much the number of sensors that agree on a place and time says, with the base rate in it."""
+    """How much the number of sensors that agree on a place and time says."""
     ids = tuple(d.id for d in used)
     sensors = len({d.sensor for d in used})
-    log_odds = CALIBRATION.base_rate + CALIBRATION.agreement(sensors)
+    log_odds = CALIBRATION.agreement(sensors)
     if sensors == 1:
         return Evidence(
             kind="agreement", log_odds=log_odds, words="evidence_one_sensor", values={"sensor": used[0].sensor},
@@ -39,6 +39,15 @@ def agreement(used: Sequence[Detection], in_range: int, rms_ms: float) -> Eviden
         kind="agreement", log_odds=log_odds, words="evidence_agreement",
         values={"agreeing": sensors, "in_range": max(in_range, sensors), "residual_ms": round(rms_ms, 1)},
         detections=ids,
+    )  # fmt: skip
+
+
+def base_rate() -> Evidence:
+    """How rare shots are among the bangs that microphones report, before anything else is known."""
+    share = 1.0 / (1.0 + math.exp(-CALIBRATION.base_rate))
+    return Evidence(
+        kind="base_rate", log_odds=CALIBRATION.base_rate, words="evidence_base_rate",
+        values={"percent": round(100.0 * share)},
     )  # fmt: skip
 
 

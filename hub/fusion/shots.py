@@ -13,7 +13,7 @@ from hub.fusion.context import Context
 from hub.fusion.geometry import disc, ellipse_of, strip
 from hub.fusion.hood import Neighbourhood
 from hub.fusion.picks import PickSet, Source
-from hub.fusion.reasons import agreement, silence, sound
+from hub.fusion.reasons import agreement, base_rate, silence, sound
 from hub.fusion.settings import FusionSettings
 from hub.fusion.sites import SiteTable
 from hub.incident import Arrival, Ellipse, Evidence, Place
@@ -88,6 +88,7 @@ def located(
             *_second_place(source),
             sound(used),
             *silent,
+            base_rate(),
             *context.terms(latitude, longitude, onset_us),
         ),
         arrivals=arrivals,
@@ -138,7 +139,7 @@ def unplaced(
         latitude=place.latitude, longitude=place.longitude, place=place, rounds=None,
         evidence=(
             agreement(detections, in_range, 0.0), sound(detections), *silent,
-            *context.terms(*at, detections[0].onset),
+            base_rate(), *context.terms(*at, detections[0].onset),
         ),
         arrivals=tuple(
             Arrival(sensor=d.sensor, detection=d.id, onset_us=d.onset, distance_m=0.0, residual_ms=0.0)
