@@ -42,6 +42,8 @@ class FusionSettings:
     max_clock_sigma_s: float = 0.025
     """A sensor whose clock is less sure than this, in seconds, is left out of the place. Larger: bad clocks widen and
     bias the place."""
+    worst_clock_sigma_s: float = 0.1
+    """The same where too few clocks are better: a wide ellipse is better than none. Larger: worse places are told."""
     min_sensors: int = 4
     """Sensors that must agree on one round for a place with an ellipse. Larger: fewer chance alignments; sparse
     networks answer with strips."""

@@ -147,3 +147,11 @@ def test_a_place_is_less_certain_with_fewer_sensors_a_longer_ellipse_or_a_second
     assert CALIBRATION.place_right(sensors + 1, semi_major_m, second) >= here
     assert CALIBRATION.place_right(sensors, semi_major_m * 2.0, second) <= here
     assert CALIBRATION.place_right(sensors, semi_major_m, True) <= here
+
+
+def test_where_every_clock_is_bad_a_wide_ellipse_is_told(microphones, shoot, fuse, metres_off) -> None:
+    good = fuse(FusionEngine(microphones), shoot(microphones, 30.0, 20.0))[-1]
+    told = fuse(FusionEngine(microphones), shoot(microphones, 30.0, 20.0, clock_sigma_us=60_000))[-1]
+    assert told.place.kind == "ellipse"
+    assert metres_off(told, 30.0, 20.0) < 10.0
+    assert told.place.ellipse.semi_major_m > 3.0 * good.place.ellipse.semi_major_m
