@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import sdot
 
 from sensors.protocol import CaptureState
 
@@ -62,8 +63,7 @@ class ConditionWatch:
         if not count:
             return samples
         seconds = count / rate_hz
-        with np.errstate(over="ignore", invalid="ignore"):
-            square = float(samples.dot(samples))
+        square = float(sdot(samples, samples))  # BLAS itself: an overflow is an infinity, not a warning
         if not math.isfinite(square):
             self._broken_s = -seconds
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
