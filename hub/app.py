@@ -44,6 +44,7 @@ from hub.api import (
 from hub.config import HubConfig
 from hub.console.routes import add_routes as add_console
 from hub.ingest import add_routes as add_ingest
+from hub.ingest.mqtt import MQTT, MqttState, mqtt_context
 from hub.keys import ACCOUNTS, CONFIG, DAMAGED, ENGINE, GATE, LOG, REGISTRY, STORE
 from hub.log import keep_log, open_log
 from hub.policy.follower import audit_context
@@ -111,6 +112,7 @@ def build_application(config: HubConfig) -> web.Application:
     add_addresses(app)
     add_limits(app)
     app[DOOR] = Door(config.http.limits, app[TRUSTED])
+    app[MQTT] = MqttState()
     app[GATE] = Gate(config.policy, ZoneInfo(config.time_zone))
     for add_routes in (
         access_routes.add_routes,
@@ -147,6 +149,7 @@ def build_application(config: HubConfig) -> web.Application:
             audit_context,
             _event_log,
             fusion_context,
+            mqtt_context,
             outbox_context,
             influx_context,
             grafana_context,

@@ -21,7 +21,7 @@ import re
 import tomllib
 import zoneinfo
 from datetime import time
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -96,6 +96,33 @@ class InfluxConfig(Struct, frozen=True, forbid_unknown_fields=True):
     token_file: Path | None = None
     org: str = "tocsin"
     bucket: str = "tocsin"
+
+
+class MqttConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The broker; nothing is asked of it while `host` is empty."""
+
+    host: str = ""
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 8_883
+    version: Literal["3.1.1", "5"] = "5"
+    sensors: tuple[str, ...] = ()
+    """For whom the broker vouches; the others are refused."""
+    username: str = ""
+    password_file: Path | None = None
+    client_id: str = "tocsin-hub"
+    ca_file: Path | None = None
+    """Authority that signed the broker's certificate, where it is not a public one."""
+
+    def problem(self) -> str:
+        """What is wrong with it; empty where nothing is."""
+        return "`mqtt.sensors` is empty: nothing would be taken" if self.host and not self.sensors else ""
+
+    @property
+    def on_this_machine(self) -> bool:
+        """True where no line has to be trusted."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
 
 class GrafanaConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -176,6 +203,7 @@ class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     there and then, in words; they delete nothing."""
     keeping: Keeping = Keeping()
     """When incidents are called out again and expire, and how long each kind is kept."""
+    mqtt: MqttConfig = MqttConfig()
     oidc: OidcConfig = OidcConfig()
     """The city's identity provider, beside or instead of passwords."""
     open_console: bool = False
@@ -332,8 +360,9 @@ def _check(config: HubConfig, path: Path, text: str) -> None:
                 line = _closest_line(lines, f"$.http.{field}")
                 what = f"`http.{field}`: {network!r} is no address or network."
                 raise ConfigError(path, line, what, 'Give one such as "10.0.0.0/8".') from None
-    if problem := config.oidc.problem():
-        raise ConfigError(path, _closest_line(lines, "$.oidc"), f"{problem}.")
+    for table, problem in (("oidc", config.oidc.problem()), ("mqtt", config.mqtt.problem())):
+        if problem:
+            raise ConfigError(path, _closest_line(lines, f"$.{table}"), f"{problem}.")
     if config.open_console and (config.policy.profile != "lab" or config.http.host not in {"127.0.0.1", "::1"}):
         raise ConfigError(
             path,

@@ -20,6 +20,7 @@ from uuid import UUID
 import msgspec
 import structlog
 from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
 
 from hub.desk.calendar import Calendar
 from hub.fusion.air import Air
@@ -30,7 +31,7 @@ from hub.incident import Incident, Site
 from hub.keys import AUDIT, CONFIG, ENGINE, GATE, LOG, REGISTRY, RUNNER, STORE
 from hub.log import Entry, EventLog, LogUnavailable
 from hub.registry import Registry
-from hub.store import Store
+from hub.store import Store, StoreBusy
 from hub.weather import Weather, air_of
 from sensors.protocol import Detection
 
@@ -96,6 +97,7 @@ class FusionRunner:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fusion")
         self._offered: deque[tuple[int, int, int]] = deque()
         self._rebuilt: dict[UUID, Incident] = {}
+        self._unsaved: dict[UUID, Incident] = {}
         self._position = 0
         self._saved = 0
         self._committed = 0
@@ -117,8 +119,14 @@ class FusionRunner:
             try:
                 await self._step()
                 self._fault = ""
-            except (OSError, RuntimeError, LogUnavailable) as error:
-                self._fault = f"fusion can't go on: {error}"
+            except (OSError, SQLAlchemyError, StoreBusy, LogUnavailable) as error:
+                self._fault = f"fusion can't go on: {str(error).splitlines()[0]}"
+                self.failures += 1
+                log.error("fusion_step_failed", position=self._position, reason=str(error).splitlines()[0])
+                await asyncio.sleep(RETRY_S)
+            except Exception as error:
+                # Whatever broke: one bad step must not leave the street unheard until somebody restarts the hub.
+                self._fault = f"fusion can't go on: {type(error).__name__}"
                 self.failures += 1
                 log.exception("fusion_step_failed", position=self._position)
                 await asyncio.sleep(RETRY_S)
@@ -144,7 +152,10 @@ class FusionRunner:
         if self._position < self._saved:
             self._rebuilt.update((incident.id, incident) for incident in revisions)
             return
-        await self._save(revisions)
+        # Kept until they are stored: what a full disk refuses now is stored with what comes after it.
+        self._unsaved.update((incident.id, incident) for incident in revisions)
+        await self._save(list(self._unsaved.values()))
+        self._unsaved.clear()
         await self._commit()
 
     def _begin_anew(self) -> None:
@@ -178,9 +189,9 @@ class FusionRunner:
         if self._rebuilt:
             self._rebuilt.update((incident.id, incident) for incident in revisions)
             revisions = await self._only_news(list(self._rebuilt.values()))
-            self._rebuilt.clear()
         if revisions:
             await self._store.save(revisions, self._now_us())
+        self._rebuilt.clear()
 
     async def _only_news(self, rebuilt: list[Incident]) -> list[Incident]:
         """Of the incidents rebuilt after a restart those that differ from what is stored, numbered after it."""

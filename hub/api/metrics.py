@@ -29,6 +29,7 @@ from hub.access.limits import REFUSALS
 from hub.access.rules import rule_of
 from hub.api.status import VERSION
 from hub.ingest.lease import WAITING
+from hub.ingest.mqtt import MQTT
 from hub.ingest.routes import REFUSED
 from hub.keys import GATE, LISTENERS, LOG, OUTBOX, REGISTRY, RUNNER, STORE
 from hub.policy.profiles import MODES
@@ -143,6 +144,9 @@ def _memory(app: web.Application) -> Iterator[Metric]:
     yield gauge(
         "tocsin_lease_requests_waiting", "Sensors that wait for a change of their lease", _one(app[WAITING].count)
     )
+    mqtt = app[MQTT]
+    yield gauge("tocsin_mqtt_connected", "1 while the broker passes messages on", _one(mqtt.connected))
+    yield counter("tocsin_mqtt_messages", "Messages taken from the broker since the start", _one(mqtt.taken))
     health = app[LOG].health()
     yield gauge("tocsin_log_up", "1 while the log takes messages", _one(not health.fault))
     yield gauge("tocsin_log_position", "The newest position of the log", _one(health.last_position))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.keys import AUDIT, CONFIG, ENGINE, GATE, STORE, SUSPENSIONS
@@ -102,8 +103,8 @@ class AuditFollower:
                     head_at = time.monotonic()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._store.bell.wait(heard), REFUSALS_EVERY_S)
-            except (OSError, StoreBusy):
-                log.exception("audit_waits", position=position)
+            except (OSError, SQLAlchemyError, StoreBusy) as error:
+                log.error("audit_waits", position=position, reason=str(error).splitlines()[0])
                 await asyncio.sleep(RETRY_S)
 
     async def stand(self, now_us: int) -> None:

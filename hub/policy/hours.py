@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from aiohttp import web
 from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hub.keys import CONFIG, ENGINE, GATE, REGISTRY
@@ -102,5 +103,5 @@ async def count_hours(app: web.Application) -> None:
         try:
             states = states_of(await app[REGISTRY].sensors(), app[GATE], now_us)
             await add_hours(app[ENGINE], day, states, round(passed))
-        except (OSError, StoreBusy):
-            log.exception("sensor_hours_wait")
+        except (OSError, SQLAlchemyError, StoreBusy) as error:
+            log.error("sensor_hours_wait", reason=str(error).splitlines()[0])

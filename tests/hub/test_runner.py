@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uuid6
+from sqlalchemy.exc import OperationalError
 
+import hub.runner as runner_module
 from hub.fusion.engine import FusionEngine
 from hub.log import EmbeddedLog
 from hub.registry import Registry, SensorRecord
@@ -89,3 +93,30 @@ async def test_a_clock_that_was_an_hour_off_and_is_set_right_leaves_nothing_late
         await asyncio.to_thread(runner.close)
     assert not second.incident.late
     assert len({arrival.sensor for arrival in second.incident.arrivals}) >= 3
+
+
+async def test_what_a_full_disk_refuses_is_stored_once_there_is_room(
+    house: tuple[EmbeddedLog, Registry, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, registry, store = house
+    save, refusals = store.save, [2]
+
+    async def refused(found: Any, now_us: int) -> Any:
+        refusals[0] -= 1
+        if refusals[0] >= 0:
+            raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+        return await save(found, now_us)
+
+    monkeypatch.setattr(store, "save", refused)
+    monkeypatch.setattr(runner_module, "RETRY_S", 0.01)
+    runner = FusionRunner(log, registry, store, FusionEngine(()))
+    task = asyncio.create_task(runner.run())
+    try:
+        await log.append(shot(time.time_ns() // 1_000 - 60_000_000))
+        (one,) = await incidents(store, 1)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.to_thread(runner.close)
+    assert runner.failures == 2
+    assert one.incident.arrivals
