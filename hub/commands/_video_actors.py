@@ -1,7 +1,7 @@
 """Scenes that nobody filmed, played by somebody who was: a real walker is cut out of one clip and put into others.
 
-He walks in, leaves a thing or paints a wall, and goes; or only stands there and goes, or takes the thing with him again,
-which are the scenes in which nothing may be said. What is left is a piece cut out of the same real pictures.
+He walks in, leaves a thing or paints a wall, and goes; or only stands there and goes, or takes the thing with him
+again, which are the scenes in which nothing may be said. What is left is a piece cut out of the same real pictures.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _judged(clip: Clip, scene: list[StillFrame], actor: list[Sprite], story: Sto
 def film(scene: list[StillFrame], actor: list[Sprite], story: Story) -> Iterator[StillFrame]:
     """The scene, looped to `_LASTS_S`, with the actor in it."""
     period_us = (scene[-1].utc_us - scene[0].utc_us) / (len(scene) - 1)
-    height, width = scene[0].image.shape[:2]
+    height = scene[0].image.shape[0]
     walk = [_scaled(sprite, height) for sprite in actor]
     piece = _piece(walk[0])
     # There and back, so that the loop has no cut.
@@ -235,7 +235,7 @@ def _paint(image: Image, share: float) -> None:
 
 
 def weather(kind: str, seed: int = 1) -> Callable[[Image, float], Image]:
-    """A change of pictures: `night` (a tenth of the light, and sensor noise), `rain` (streaks and a veil) or `shake`."""
+    """A change of pictures: `night` (little light, sensor noise), `rain` (streaks and a veil) or `shake`."""
     random = np.random.default_rng(seed)
 
     def change(image: Image, at_s: float) -> Image:
@@ -249,7 +249,7 @@ def weather(kind: str, seed: int = 1) -> Callable[[Image, float], Image]:
             dark = 255.0 * (image / 255.0) ** 1.3 * 0.35
             return np.asarray(np.clip(dark + random.normal(0, 5.0, image.shape), 0, 255), np.uint8)
         drops = np.zeros(image.shape[:2], np.uint8)
-        height, width = drops.shape
+        height, width = image.shape[:2]
         for _ in range(width * height // 900):
             x, y, length = random.integers(width), random.integers(height), random.integers(4, 12)
             cv2.line(drops, (int(x), int(y)), (int(x + length // 4), int(y + length)), 255, 1)

@@ -27,6 +27,8 @@ EXAMPLES = """Examples:
 
   tocsin camera --check --file clip.mp4 --settings square.toml      does it open, do the settings hold?
 
+  tocsin camera --sketch square.sketch.json --url rtsp://10.0.0.9/substream     contours to draw zones on, no picture
+
   tocsin camera --file clip.mp4 --settings square.toml      watch a file and print what would be told
 
   tocsin camera --url rtsp://user:password@10.0.0.9/substream --settings square.toml --identity cam-1.key
@@ -63,6 +65,9 @@ def camera(
     ] = False,
     check: Annotated[bool, typer.Option("--check", help="Try the source and the settings, and stop.")] = False,
     example: Annotated[bool, typer.Option("--example", help="Print settings to begin with, and stop.")] = False,
+    sketch: Annotated[
+        Path | None, typer.Option(help="Write the contours of the empty scene here (JSON; `-` prints), and stop.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable lines.")] = False,
 ) -> None:
     """Run a camera agent. Pictures stay in memory for one step; only what the wire contract names is told.
@@ -89,8 +94,13 @@ def camera(
         raise _fail("settings_unusable", str(error)) from None
     # The hub refuses what lies in its future: a file that is played as though it were now takes its time.
     paced = real_time or (identity is not None and not start)
-    source = _source(file, url, device, rules, paced=paced, repeat=repeat, start=start, patient=not check)
+    tries = check or sketch is not None
+    paced = paced and not tries
+    source = _source(file, url, device, rules, paced=paced, repeat=repeat, start=start, patient=not tries)
     try:
+        if sketch is not None:
+            _sketch(source, CameraSettings() if settings is None else rules, sketch)
+            return
         if check:
             _check(source, rules, as_json=as_json)
             return
@@ -179,6 +189,24 @@ def _check(source: ChildSource, rules: CameraSettings, *, as_json: bool) -> None
         typer.echo("warning: no zones, so nothing would be told")
     if rules.ground is None:
         typer.echo("warning: no [ground], so events have no place but the camera's field of view")
+
+
+def _sketch(source: ChildSource, rules: CameraSettings, path: Path) -> None:
+    """Look for some seconds and write the contours of what stands there."""
+    from sensors.camera.sketch import sketch_of
+
+    try:
+        drawn = sketch_of(source.frames(), rules)
+    finally:
+        source.close()
+    if str(path) == "-":
+        typer.echo(drawn.encoded().decode())
+        return
+    try:
+        path.write_bytes(drawn.encoded())
+    except OSError as error:
+        raise _fail("sketch_unwritable", f"{path} can't be written: {error.strerror}.") from None
+    typer.echo(f"{len(drawn.lines)} contours in {path}: draw zones and masks on them; there is no picture.")
 
 
 async def _watch(

@@ -9,14 +9,17 @@ import sys
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from sensors.camera import capture as capture_module
+from sensors.camera.analyser import Analyser
 from sensors.camera.capture import ChildSource, shown
 from sensors.camera.containers import audio_tracks
 from sensors.camera.decoder import Spec
-from sensors.camera.frames import FeedSource, SourceError
+from sensors.camera.frames import FeedSource, SourceError, StillFrame
+from sensors.camera.settings import CameraSettings, Zone
 
 
 def read(path: Path, **spec):
@@ -69,6 +72,73 @@ def test_a_file_without_a_picture_is_a_clear_error(tmp_path, content):
 def test_a_huge_picture_is_made_small_before_it_leaves_the_child(write_video):
     frames, _ = read(write_video([np.full((2_160, 3_840, 3), 90, np.uint8)] * 3))
     assert {frame.image.shape for frame in frames} == {(180, 320, 3)}
+
+
+def test_an_8k_picture_is_analysed_at_the_size_of_any_other(write_video):
+    frames, source = read(write_video([np.full((4_320, 7_680, 3), 90, np.uint8)] * 2), parts=True)
+    assert [frame.grey.shape for frame in frames] == [(180, 320)] * 2
+    assert source.health().restarts == 0
+
+
+def test_grey_and_a_few_colours_are_handed_over_where_parts_are_asked_for(clip):
+    frames, _ = read(clip, parts=True, colour=True)
+    pictures, _ = read(clip)
+    assert [frame.utc_us for frame in frames] == [frame.utc_us for frame in pictures]
+    for frame, picture in zip(frames, pictures, strict=True):
+        assert np.array_equal(frame.grey, cv2.cvtColor(picture.image, cv2.COLOR_BGR2GRAY))
+    colours = [frame.colour for frame in frames if frame.colour is not None]
+    assert 16 <= len(colours) <= 28
+    assert {colour.shape for colour in colours} == {(90, 160, 3)}
+    assert all(frame.colour is None for frame in read(clip, parts=True)[0])
+
+
+def test_one_picture_a_second_is_still_a_video(street, write_video):
+    frames, _ = read(write_video([street.frame()] * 8, fps=1.0))
+    assert set(np.diff([frame.utc_us for frame in frames]).tolist()) == {1_000_000}
+
+
+def test_a_video_without_an_end_is_read_as_long_as_somebody_asks(street, write_video):
+    path = write_video([street.frame()] * 12)
+    source = ChildSource(Spec("file", str(path), parts=True), start_utc_us=1_790_000_000_000_000, repeat=True)
+    seen = []
+    for frame in source.frames():
+        seen.append(frame.utc_us)
+        if len(seen) == 40:
+            source.close()
+    assert len(seen) == 40
+    assert seen == sorted(set(seen))
+    assert source.health().restarts == 0
+
+
+def test_pictures_that_change_their_size_are_analysed_anew_and_never_mixed(street):
+    analyser = Analyser(CameraSettings())
+    other = type(street)(240, 240)
+    states = []
+    for index in range(120):
+        image = street.frame() if index < 60 else other.frame()
+        states.append(analyser.step(StillFrame(image, 1_790_000_000_000_000 + index * 100_000, index)).state)
+    assert states[59] == "ok"
+    assert states[60] == "learning"
+    assert "ok" in states[85:]
+
+
+def test_pictures_at_uneven_times_say_what_even_ones_say(street):
+    random = np.random.default_rng(8)
+    zone = Zone(name="z", polygon=((0.5, 0.1), (1.0, 0.1), (1.0, 1.0), (0.5, 1.0)), rules=("intrusion",))
+    analyser = Analyser(CameraSettings(zones=(zone,)))
+    at_s, said = 0.0, []
+    for index in range(200):
+        at_s += float(random.uniform(0.03, 0.14))
+        boxes = [((at_s - 3.0) * 0.1 - 0.04, 0.5, 0.04, 0.2)] if at_s > 3 else []
+        frame = StillFrame(street.frame(boxes), 1_790_000_000_000_000 + round(at_s * 1e6), index)
+        said += [finding.event for finding in analyser.step(frame).findings]
+    assert said == ["intrusion"]
+
+
+@pytest.mark.parametrize(("form", "length"), [(0, 10), (1, 6 * 4 + 1), (2, 6 * 4), (9, 24), (1, 0)])
+def test_a_packet_that_is_not_as_long_as_it_says_ends_the_child(form, length):
+    with pytest.raises(capture_module._ChildGone, match="bad_packet"):
+        capture_module._planes(bytearray(length), form, 4, 6)
 
 
 def test_a_fast_file_is_thinned_to_the_rate_that_is_analysed(street, write_video):
