@@ -50,7 +50,8 @@ FAILURES = """## Where it fails
   sensor.
 - The street around the live fire holds knocks and echoes that one sensor alone takes for shots; the threshold lets them
   through on purpose, for a shot needs several sensors that agree in time.
-- Crowds and sirens made by a synthesiser may not be taken for what they imitate.
+- Crowds and sirens made by a synthesiser may not be taken for what they imitate; sixty voices by `sensors.simulator`
+  are.
 - Clamor rests on few recordings, all of them of sports crowds: no protest. Its interval says how little is known.
 - Glass, screams, explosions and fireworks are not reported: too few original recordings to show that it works.
 - Tyres and revving engines are not reported: there are none in the corpus.

@@ -19,6 +19,8 @@ from models.shipped import alarms
 
 FAR_M = 400.0
 LIVE_FIRE = "livefire:"
+TOLD = 0.05
+"""What an agent tells a hub, which joins several sensors; below, within an allowance only."""
 
 
 def probabilities(asked: Table, calibration: Calibration, label: str) -> Reals:
@@ -28,10 +30,13 @@ def probabilities(asked: Table, calibration: Calibration, label: str) -> Reals:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logit, -40.0, 40.0))), np.float64)
 
 
-def livefire_found(judged: Sequence[Judged], calibration: Calibration) -> dict[str, tuple[int, int]]:
-    """Shots within 400 m found at their sensor and all of them, per firing position."""
+def livefire_found(
+    judged: Sequence[Judged], calibration: Calibration, threshold: float | None = None
+) -> dict[str, tuple[int, int]]:
+    """Shots within 400 m found at their sensor and all of them, per firing position; by the calibrated threshold, or
+    by another probability."""
     column = LABELS.index("gunshot")
-    threshold = calibration.thresholds[column]
+    threshold = calibration.thresholds[column] if threshold is None else threshold
     wanted = (float(np.log(threshold / (1.0 - threshold))) - calibration.shift[column]) / calibration.scale[column]
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for one in judged:
@@ -97,8 +102,9 @@ def figures(judged: Sequence[Judged], calibration: Calibration) -> dict[str, Any
             }
         found[label] = here
     found["false_alarms"] = false_alarms(judged, calibration)
-    live = livefire_found(judged, calibration)
-    found["live_fire_within_400m"] = {group.removeprefix(LIVE_FIRE): list(count) for group, count in live.items()}
+    for key, threshold in (("live_fire_within_400m", None), ("live_fire_within_400m_told", TOLD)):
+        live = livefire_found(judged, calibration, threshold)
+        found[key] = {group.removeprefix(LIVE_FIRE): list(count) for group, count in live.items()}
     return found
 
 
@@ -137,6 +143,9 @@ def table_text(found: dict[str, Any]) -> str:
     if live:
         said = ", ".join(f"{position} {hit} of {total}" for position, (hit, total) in live.items())
         lines += ["", f"Live fire within 400 m, found at the sensor at the threshold, position held out: {said}."]
+    if told := found.get("live_fire_within_400m_told"):
+        said = ", ".join(f"{position} {hit} of {total}" for position, (hit, total) in told.items())
+        lines += ["", f"The same, told to the hub by its own score ({TOLD:.2f} or above): {said}."]
     for label, places in found["false_alarms"].items():
         said = "; ".join(f"{count} in {hours:.2f} h of {place}" for place, (count, hours) in places.items() if hours)
         lines += ["", f"False alarms at the threshold, {label}: {said}."]
