@@ -113,7 +113,9 @@ def chart(teller: Teller) -> Picture | None:
         f'stroke="var(--line)"/>{inner}</svg>'
     )
     values = {"microphones": len(microphones), "cameras": len(cameras), "metres": f"{HEARD_M:.0f}"}
-    return Picture(svg, w("chart_words", **values), w("chart_legend", **values))
+    marks = [("microphone", microphones), ("camera", cameras), ("perimeter", perimeter), ("zones", teller.facts.zones)]
+    legend = [w(f"chart_{name}", **values) for name, shown in marks if shown]
+    return Picture(svg, w("chart_words", **values), " ".join([*legend, w("chart_rounded")]))
 
 
 def _zones(plane: _Plane, zones: Mapping[str, Sequence[Point]]) -> str:

@@ -10,7 +10,6 @@ import base64
 import datetime as dt
 from typing import Any, Final, Literal, get_args
 
-from hub.log import Retention
 from hub.policy.cells import TOTAL, K, suppress
 from hub.policy.page import Grid
 from hub.policy.register import NEVER
@@ -53,11 +52,11 @@ def own(teller: Teller) -> dict[str, Any]:
         "closes_by_itself": closes.isoformat() if (closes := teller.closing()) else None,
         "suspended": list(facts.suspended),
         "sensors": [
-            {"id": row[0], "kind": row[1], "place": row[2], "notice": row[3], "state": row[4]}
+            {"id": row[0], "kind": row[1], "place": row[2], "notice": row[3], "state": row[4], "hours": row[5]}
             for row in teller.sensor_rows()
         ],
         "retention_days": {
-            "messages": Retention().detections_s / 86_400,
+            "messages": config.log_retention.detections_s / 86_400,
             "incidents_unconfirmed": keep.unconfirmed_days,
             "incidents_transmitted": keep.confirmed_days,
             "deliveries": keep.delivery_days,

@@ -110,7 +110,7 @@ def law(teller: Teller) -> list[Block]:
         values = {name: getattr(basis, name) for name in ("reference", "jurisdiction", "authority", "signatory")}
         rows += [
             (w("reg_basis"), w("reg_basis_text", **values)),
-            (w("reg_covers"), ", ".join(basis.covers)),
+            (w("reg_covers"), ", ".join(w(f"reg_cover_{name}") for name in basis.covers)),
             (w("reg_runs"), w("reg_from_to", start=teller.date(basis.start), end=teller.date(basis.end))),
         ]
     elif policy.profile == "lab":
@@ -152,7 +152,7 @@ def where(teller: Teller) -> list[Block]:
     rows = teller.sensor_rows()
     kinds = [sensor.kind for sensor in teller.facts.sensors if sensor.revoked_us is None]
     counts = {"microphones": kinds.count("microphone"), "cameras": kinds.count("camera")}
-    head = tuple(w(f"reg_{name}") for name in ("sensor", "kind", "place", "notice", "state"))
+    head = tuple(w(f"reg_{name}") for name in ("sensor", "kind", "place", "notice", "state", "attended"))
     return [Grid(w("reg_sensors_caption", **counts), head, rows), teller.hours_grid()]
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from hub.config import HubConfig
-from hub.log import Retention
 from hub.policy.basis import PolicyConfig
 from hub.policy.cells import TOTAL, K, Shown, suppress
 from hub.policy.facts import Facts
@@ -52,14 +51,15 @@ class Teller:
         return self.config.policy
 
     def w(self, key: str, **values: object) -> str:
-        """A sentence; in French no line breaks before its double signs (Lexique de l'Imprimerie nationale)."""
+        """A sentence; in French with its apostrophe, and no line breaks before double signs (Imprimerie nationale)."""
         text = say(key, values, self.language)
-        return _DOUBLE.sub("\u00a0\\1", text) if self.language == "fr" else text
+        return _DOUBLE.sub("\u00a0\\1", text.replace("'", "’")) if self.language == "fr" else text
 
     def day(self, us: int) -> str:
-        """A date: 22 novembre 2026."""
+        """A date: 22 novembre 2026, 1er janvier 2027."""
         at = dt.datetime.fromtimestamp(us / 1e6, self.facts.at.tzinfo)
-        return f"{at.day} {_MONTHS[self.language][at.month - 1]} {at.year}"
+        number = "1er" if at.day == 1 and self.language == "fr" else str(at.day)
+        return f"{number} {_MONTHS[self.language][at.month - 1]} {at.year}"
 
     def date(self, text: str) -> str:
         """A stated date in words; as it stands where it is none."""
@@ -73,7 +73,7 @@ class Teller:
 
     def kept_messages(self) -> str:
         """How long the event log keeps what sensors sent, as it runs."""
-        keep = Retention()
+        keep = self.config.log_retention
         days = {"detections": keep.detections_s / 86_400, "telemetry": keep.telemetry_s / 86_400}
         return self.w("reg_days_log", **{name: self.number(value) for name, value in days.items()})
 
@@ -110,7 +110,7 @@ class Teller:
         return ", ".join(sorted(self.w(f"event_{name}") for name in names)) or self.w("reg_none")
 
     def sensor_rows(self) -> tuple[tuple[str, ...], ...]:
-        """Name, kind, rounded place, notice, state of each sensor that was not taken out."""
+        """Name, kind, rounded place, notice, state, hours of each sensor that was not taken out."""
         rows = []
         for sensor in self.facts.sensors:
             if sensor.revoked_us is not None:
@@ -122,7 +122,8 @@ class Teller:
             stated = self.policy.facts_of(sensor.id)
             notice = stated.notice if stated and is_filled(stated.notice) else ""
             place = f"{sensor.latitude:.3f}, {sensor.longitude:.3f}"
-            rows.append((sensor.id, self.w(f"reg_{sensor.kind}"), place, notice, word))
+            hours = self.number(self.attended(sensor.id))
+            rows.append((sensor.id, self.w(f"reg_{sensor.kind}"), place, notice, word, hours))
         return tuple(rows)
 
     def closing(self) -> dt.datetime | None:
@@ -206,20 +207,30 @@ class Teller:
         )
 
     def hours_grid(self) -> Grid | Text:
-        """How long each sensor worked, by state."""
+        """How long sensors worked, by kind and state."""
         since = self.day(
             int(dt.datetime.combine(self.facts.hours_since, dt.time(), self.facts.at.tzinfo).timestamp() * 1e6)
         )
         if not self.facts.hours:
             return Text(self.w("reg_hours_none"))
-        rows = [
-            (sensor, *(self.number(states.get(state, 0.0)) for state in HOUR_STATES))
-            for sensor, states in self.facts.hours.items()
-        ]
-        totals = (sum(states.get(state, 0.0) for states in self.facts.hours.values()) for state in HOUR_STATES)
-        rows.append((self.w("reg_total"), *(self.number(total) for total in totals)))
-        head = (self.w("reg_sensor"), *(self.w(f"reg_hours_{state}") for state in HOUR_STATES))
-        return Grid(self.w("reg_hours_caption", since=since), head, tuple(rows))
+        kinds = {one.id: one.kind for one in self.facts.sensors}
+        counted = {kind: dict.fromkeys(HOUR_STATES, 0.0) for kind in ("microphone", "camera", TOTAL)}
+        for sensor, states in self.facts.hours.items():
+            for state, hours in states.items():
+                for row in {kinds.get(sensor, TOTAL), TOTAL}:
+                    counted[row][state] += hours
+        rows = tuple(
+            (self.w("reg_total" if kind == TOTAL else f"reg_{kind}"), *(self.number(one) for one in states.values()))
+            for kind, states in counted.items()
+            if kind == TOTAL or any(states.values())
+        )
+        head = (self.w("reg_kind"), *(self.w(f"reg_hours_{state}") for state in HOUR_STATES))
+        return Grid(self.w("reg_hours_caption", since=since), head, rows)
+
+    def attended(self, sensor: str) -> float:
+        """Hours in which a sensor listened or watched, well or badly."""
+        states = self.facts.hours.get(sensor, {})
+        return states.get("working", 0.0) + states.get("degraded", 0.0)
 
     def zone_grid(self) -> Grid | Text:
         """What each district bears: sensors, their hours, dispatches and those in vain; small cells hidden."""
@@ -230,12 +241,7 @@ class Teller:
         rows = []
         for name, zone in sorted(self.facts.zones.items()):
             there = [one for one in self.facts.sensors if inside((one.latitude, one.longitude), zone)]
-            hours = sum(
-                hours
-                for one in there
-                for state, hours in self.facts.hours.get(one.id, {}).items()
-                if state in {"working", "degraded"}
-            )
+            hours = sum(self.attended(one.id) for one in there)
             cells = (_cell(shown[name][column]) for column in (TOTAL, "real", "not_real", "unknown"))
             here = sum(one.revoked_us is None for one in there)
             rows.append((name, str(here), self.number(hours), *cells))

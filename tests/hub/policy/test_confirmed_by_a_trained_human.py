@@ -82,7 +82,7 @@ class Evening(RuleBasedStateMachine):
             stored = self.run(self.store.decide(name, decision, dispatch=dispatch))
         except (TransitionRefused, StaleRevision, UnknownIncident):
             return
-        if action == "confirm" and stored.state == "confirmed" and self.covered and self._trained(person):
+        if action == "confirm" and stored.state == "confirmed" and dispatch and self.covered and self._trained(person):
             self.allowed.add(name)
 
     def _trained(self, person: str) -> bool:

@@ -116,7 +116,7 @@ async def test_a_stop_shows_at_once_although_the_counters_are_kept_for_half_a_mi
     await hub.app[SUSPENSIONS].suspend("*", "A. Martin", "contrôle de la CNIL", 1)
     after = json.loads(await _page(stranger, "/register.json"))
     assert (after["mode"], after["suspended"]) == ("off", ["*"])
-    assert "Arrêté par l'acte d'une personne" in read(await _page(stranger, "/register"))
+    assert "Arrêté par l’acte d’une personne" in read(await _page(stranger, "/register"))
 
 
 async def test_an_unknown_form_says_which_there_are(hub: Any) -> None:
@@ -256,9 +256,9 @@ def test_a_report_has_both_kinds_of_error(data: Path, tmp_path: Path, span: str)
     out = tmp_path / "report.html"
     assert run("report", span, *where, "--out", str(out)).exit_code == 0
     text = read(out.read_text())
-    assert "Ce qu'il a manqué" in text
+    assert "Ce qu’il a manqué" in text
     assert "un appel" in text
-    assert "Ce qu'il a vu juste, et faux" in text
+    assert "Ce qu’il a vu juste, et faux" in text
 
 
 def test_the_letter_says_that_nothing_is_held_and_how_to_check(data: Path, tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_the_letter_says_that_nothing_is_held_and_how_to_check(data: Path, tmp_p
     assert run("requests", "answer", "1", "no_data", "--letter", str(letter), *where).exit_code == 0
     assert run("requests", "answer", "1", "no_data", *where).exit_code == 1
     text = read(letter.read_text())
-    assert "Aucune donnée n'est détenue sur vous" in text
+    assert "Aucune donnée n’est détenue sur vous" in text
     assert "Dernière racine signée" in text
     assert json.loads(run("requests", "list", "--json", *where).output)["requests"][0]["answer"] == "no_data"
 

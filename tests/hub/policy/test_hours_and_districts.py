@@ -100,7 +100,7 @@ async def test_a_district_s_small_cells_are_hidden_and_its_hours_are_not(hub: An
     assert HIDDEN in rows["Sud"], "two tables of one row would tell it else"
     page = str(register(await told(hub, changes)))
     assert "Ce que porte chaque quartier" in page
-    assert "Heures de chaque capteur" in page
+    assert "Heures comptées" in page
 
 
 async def test_a_few_false_alarms_of_a_class_are_hidden_with_every_share_that_tells_them(
