@@ -24,6 +24,15 @@ _PROBABILITY_WORDS: Final = (
 """The likelihood scale of the IPCC (AR5 guidance note, table 1), with "about as likely as not" said as "possible"."""
 
 
+_EXPLAINED: Final = (
+    "agreement", "video", "camera", "person", "silence", "rounds", "alternative", "place", "context", "clock",
+    "withdrawn", "second_look",
+)  # fmt: skip
+"""Kinds of evidence that the explanation tells, in its order."""
+_SILENT: Final = 2
+"""Silent sensors that the explanation names, the nearest ones; the list tells all."""
+
+
 def probability_word(probability: float, language: Language) -> str:
     """The word of a probability."""
     key = next(key for floor, key in _PROBABILITY_WORDS if probability >= floor)
@@ -88,6 +97,17 @@ def summary(incident: Incident, where: str, language: Language) -> str:
     return f"{say('summary_exercise', {}, language)} · {line}" if incident.exercise else line
 
 
+def explanation(incident: Incident, language: Language) -> str:
+    """Why it is believed, in one sentence: who heard it, who saw it, who did not hear it, rounds, how sure."""
+    order = {kind: rank for rank, kind in enumerate(_EXPLAINED)}
+    told = [piece for piece in incident.evidence if piece.kind in order]
+    silent = [piece for piece in told if piece.kind == "silence"][_SILENT:]
+    told = sorted((p for p in told if p not in silent), key=lambda piece: order[piece.kind])
+    parts = [say(piece.words, piece.values, language).rstrip(".").replace(". ", "; ") for piece in told]
+    parts = [part if at == 0 else part[:1].lower() + part[1:] for at, part in enumerate(parts)]
+    return "; ".join([*parts, say("summary_percent", {"percent": percent(incident.probability)}, language)]) + "."
+
+
 def incident_view(stored: StoredIncident, sites: Mapping[str, Site], language: Language) -> dict[str, Any]:
     """The incident as the interface gives it."""
     incident = stored.incident
@@ -97,6 +117,7 @@ def incident_view(stored: StoredIncident, sites: Mapping[str, Site], language: L
     view["event_name"] = event_name(incident.event, language)
     view["probability_word"] = probability_word(incident.probability, language)
     view["summary"] = summary(incident, where, language)
+    view["explanation"] = explanation(incident, language)
     view["sentences"] = [
         {
             "text": say(piece.words, piece.values, language),

@@ -101,6 +101,7 @@ def show(
         return
     typer.echo(view["summary"])
     typer.echo(f"{_local(view['onset_us'], loaded.time_zone)} · {view['state']} · revision {view['revision']}")
+    typer.echo(view["explanation"])
     for sentence in view["sentences"]:
         typer.echo(f"  {sentence['log_odds']:+5.1f}  {sentence['text']}")
     for decision in view["decisions"]:

@@ -104,6 +104,7 @@ export class Detail {
         h("span", { class: "reason-factor", title: t("evidence.nat", { value: number(sentence.log_odds, 2) }) }, times, unseen(` ${t(`evidence.${side}`)}`)));
     });
     return h("section", {}, h("h3", {}, t("evidence.title")),
+      incident.explanation && h("p", { class: "explanation" }, incident.explanation),
       h("p", { class: "legend" }, h("span", {}, t("evidence.legend.against")), h("span", {}, t("evidence.legend.for"))),
       h("ul", { class: "reasons" }, rows));
   }
