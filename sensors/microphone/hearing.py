@@ -346,8 +346,9 @@ class Hearing:
         wanted = model.window_samples / model.sample_rate_hz
         length = round(wanted * self._rate_hz)
         sound = self._buffer.piece(round(end_s * self._rate_hz) - length, length)
-        if self._rate_hz != model.sample_rate_hz:
-            sound = np.asarray(soxr.resample(sound, self._rate_hz, model.sample_rate_hz, quality="LQ"), np.float32)
+        if self._rate_hz == model.sample_rate_hz:
+            return sound
+        sound = np.asarray(soxr.resample(sound, self._rate_hz, model.sample_rate_hz, quality="LQ"), np.float32)
         out: Samples = np.zeros(model.window_samples, np.float32)
         out[: min(out.size, sound.size)] = sound[: out.size]
         return out
