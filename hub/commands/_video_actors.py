@@ -30,7 +30,7 @@ _LEAVES_S: Final = 14.0
 _BACK_S: Final = 19.0
 _LASTS_S: Final = 46.0
 _LONGEST_STAGE_S: Final = 40.0
-_BUSY: Final = 0.04
+_BUSY: Final = 0.08
 """Share of the floor that may differ from the empty stage: among traffic nobody puts a suitcase down."""
 _UNATTENDED_S: Final = 12.0
 _SPOT: Final = 0.5

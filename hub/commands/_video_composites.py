@@ -52,10 +52,14 @@ def composited(clips: list[Clip]) -> dict[str, Tally]:
 
 
 def in_weather(clips: list[Clip], kind: str) -> dict[str, Tally]:
-    """The clips with real events again, by night, in rain, or before a camera that shakes."""
+    """The clips with real events again, by night, in rain, or before a camera that shakes.
+
+    No fire by night: a picture that is darkened darkens the flames too, which the night does not.
+    """
     tallies: dict[str, Tally] = defaultdict(Tally)
     for clip in clips:
-        if any(event.rule in RULES for event in clip.events):
+        rules = {event.rule for event in clip.events} & set(RULES)
+        if rules - ({"fire"} if kind == "night" else set()):
             zones = zones_of(clip)
             found, seconds = analyse(frames_of(clip, weather(kind)), zones)
             judge(clip, found, seconds, asked(zones), tallies)

@@ -19,8 +19,8 @@ Stage = Literal["left", "unattended", "abandoned"]
 
 REACH: Final = 1.5
 """Somebody within one and a half of his own heights attends it."""
-PASSING: Final = 0.5
-"""Own heights a second: a walker makes 0.8."""
+LINGERS_S: Final = 1.0
+"""Whoever has stood still for as long is beside the thing and does not only pass it."""
 LEAST_AREA: Final = 2.5e-4
 _SMALLER: Final = 0.6
 """A thing that was carried is at most this part of the patch of whoever carried it."""
@@ -49,8 +49,7 @@ def attended(thing: Thing, tracks: Sequence[Track], aspect: float) -> bool:
     x, y = thing.blob.foot
     for track in tracks:
         blob: Blob = track.blob
-        right, down = track.velocity
-        passes = math.hypot(right, down * aspect) > PASSING * blob.h * aspect
+        passes = track.seen_s - track.still_since_s < LINGERS_S
         if blob.area < 1.3 * thing.blob.area or passes:
             continue
         apart = math.hypot(max(0.0, blob.x - x, x - blob.x - blob.w), (y - blob.y - blob.h) * aspect)
