@@ -57,6 +57,8 @@ class FusionEngine:
         self._scan_due_us: int | None = None
         self._due_us: int | None = None
         self._episodes: list[Episode] = []
+        self._by_cell: dict[tuple[int, int], list[Episode]] | None = None
+        """None once an episode moved, settled for nothing or went."""
         self._period_us = round(self.settings.scan_period_s * 1e6)
         self._retention_us = round(self.settings.retention_s * 1e6)
 
@@ -76,6 +78,7 @@ class FusionEngine:
             return
         before, self.table = self.table, SiteTable(changed)
         self.buffer.move(self.table)
+        self._by_cell = None
         self._unscanned = [
             (onset, key, self.table.index[d.sensor], d)
             for onset, key, _, d in self._unscanned
@@ -129,7 +132,9 @@ class FusionEngine:
             for episode in self._episodes:
                 if episode.due_us is not None and episode.due_us <= due:
                     changed += episode.solve(self, due)
-            self._episodes = [e for e in self._episodes if not e.empty]
+                    self._by_cell = None
+            if self._by_cell is None:
+                self._episodes = [e for e in self._episodes if not e.empty]
             self._next_due()
         changed += self.slow.advance(self._now_us, self.table)
         if self._now_us - self._swept_us >= SWEEP_US:
@@ -150,10 +155,11 @@ class FusionEngine:
         """Look at the new picks: they join an open episode, correct a settled one, or open one."""
         fresh, self._unscanned = sorted(self._unscanned), []
         table, settings = self.table, self.settings
-        by_cell: dict[tuple[int, int], list[Episode]] = {}
-        for episode in self._episodes:
-            for cell in table.cells_around(episode.east, episode.north, episode.reach_m):
-                by_cell.setdefault(cell, []).append(episode)
+        if self._by_cell is None:
+            self._by_cell = {}
+            for episode in self._episodes:
+                self._index(episode)
+        by_cell = self._by_cell
         for held in fresh:
             joined = False
             for episode in by_cell.get(table.cells[held[2]], ()):
@@ -162,8 +168,13 @@ class FusionEngine:
             if not joined and held[3].score >= settings.trigger_score and self._triggers(held):
                 episode = Episode.opened(held, table, now_us, settings)
                 self._episodes.append(episode)
-                for cell in table.cells_around(episode.east, episode.north, episode.reach_m):
-                    by_cell.setdefault(cell, []).append(episode)
+                self._index(episode)
+
+    def _index(self, episode: Episode) -> None:
+        """Find an episode by the cells that its sensors may stand in."""
+        assert self._by_cell is not None
+        for cell in self.table.cells_around(episode.east, episode.north, episode.reach_m):
+            self._by_cell.setdefault(cell, []).append(episode)
 
     def _triggers(self, held: Held) -> bool:
         """True if enough sensors near heard something when this one did."""
@@ -197,6 +208,7 @@ class FusionEngine:
         self._swept_us = self._now_us
         limit = self._now_us - self._retention_us
         self._episodes = [e for e in self._episodes if not e.over(limit)]
+        self._by_cell = None
         needed = min([e.start_us for e in self._episodes], default=limit)
         self.buffer.forget(min(limit, needed), limit)
         self.slow.sweep(limit)

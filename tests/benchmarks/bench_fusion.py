@@ -7,10 +7,14 @@ numpy 2: `pip install --no-deps pyocto`, with pandas and pyproj); else each pick
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import statistics
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
@@ -31,6 +35,9 @@ NOISE_PER_S = 0.02
 BASELINE_DETECTIONS = 2_000
 BASELINE_SENSORS = 100
 GRID_M = 40.0
+BEAT_S = 0.002
+"""How often the other task asks for its turn."""
+LOOP_SENSORS, LOOP_DETECTIONS = 100, 6_000
 
 
 def stream(sensors: int, detections: int, seed: int) -> tuple[list[Site], list[Detection]]:
@@ -120,6 +127,33 @@ def grid_vote_per_s(sites: list[Site], detections: list[Detection]) -> float:
     return len(detections) / (time.thread_time() - started)
 
 
+async def _longest_wait_s(work: Callable[[], object]) -> float:
+    """The longest that the event loop kept another task waiting while `work` ran in the hub's fusion thread."""
+    loop, longest = asyncio.get_running_loop(), 0.0
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fusion") as thread:
+        done = loop.run_in_executor(thread, work)
+        while not done.done():
+            started = time.perf_counter()
+            await asyncio.sleep(BEAT_S)
+            longest = max(longest, time.perf_counter() - started - BEAT_S)
+        await done
+    return longest
+
+
+def blocked_s(sensors: int, in_thread: bool) -> float:
+    """How long a loop is blocked while shots are fused: in a thread as the hub does, or in the loop."""
+    sites, detections = stream(sensors, LOOP_DETECTIONS, seed=3)
+    work = partial(fused_per_s, sites, detections)
+    if in_thread:
+        return asyncio.run(_longest_wait_s(work))
+    engine, longest = FusionEngine(sites, air=AIR), 0.0
+    for d in detections:
+        started = time.perf_counter()
+        engine.offer(d, d.sent)
+        longest = max(longest, time.perf_counter() - started)
+    return longest
+
+
 def run(rounds: int) -> dict[str, Benched]:
     """Medians over `rounds` of the rate at each size; `detections_per_s` is the slowest of them."""
     rates: dict[int, float] = {}
@@ -135,4 +169,7 @@ def run(rounds: int) -> dict[str, Benched]:
     figures = {"detections_per_s": Benched(min(rates.values()), "1/s", baseline, own / baseline, name)}
     for sensors, rate in rates.items():
         figures[f"detections_per_s_{sensors}"] = Benched(rate, "1/s")
+    blocked = statistics.median(blocked_s(LOOP_SENSORS, True) for _ in range(rounds)) * 1e3
+    inline = statistics.median(blocked_s(LOOP_SENSORS, False) for _ in range(rounds)) * 1e3
+    figures["loop_blocked_ms"] = Benched(blocked, "ms", inline, blocked / inline, "fused in the loop itself")
     return figures
