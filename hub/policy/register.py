@@ -41,6 +41,7 @@ def register(teller: Teller) -> Document:
         notes=tuple(notes),
         links=(
             (w("reg_other_language"), f"/register?lang={other}"),
+            (w("reg_noise_and_figures"), "/public"),
             ("register.json", "/register.json"),
             ("Etalab", "/register/etalab.json"),
             ("ATRS", "/register/atrs.json"),
@@ -65,9 +66,15 @@ def who(teller: Teller) -> list[Block]:
         (w("reg_supplier"), told.supplier),
         (w("reg_contract"), told.contract),
         (w("reg_cost"), told.cost_per_year),
-        (w("reg_council"), told.council_vote),
+        (w("reg_council"), _vote(teller)),
     ]
     return [Pairs(tuple(rows))]
+
+
+def _vote(teller: Teller) -> str:
+    stated = teller.policy.council
+    renewal = (stated.renewal_ref, teller.date(stated.renewed_on) if stated.renewed_on.strip() else "")
+    return ", ".join(part for part in (teller.policy.publication.council_vote, *renewal) if part.strip())
 
 
 def what(teller: Teller) -> list[Block]:

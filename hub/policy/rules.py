@@ -106,11 +106,11 @@ def council(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:
     if renewed is None:
         values = {"field": "policy.council.renewed_on"}
         yield Reason("LEGAL_FIELD_PLACEHOLDER:council.renewed_on", "policy_date_invalid", values)
-    elif not renewed <= now < _a_year_after(renewed):
+    elif not renewed <= now < a_year_after(renewed):
         yield Reason("LEGAL_COUNCIL_SUNSET", "policy_council_sunset", {"date": policy.council.renewed_on})
 
 
-def _a_year_after(day: dt.datetime) -> dt.datetime:
+def a_year_after(day: dt.datetime) -> dt.datetime:
     """The same day of the next year; 28 February after a leap day."""
     try:
         return day.replace(year=day.year + 1)

@@ -15,7 +15,7 @@ from hub.policy.facts import Facts
 from hub.policy.hours import STATES as HOUR_STATES
 from hub.policy.page import Grid, Text
 from hub.policy.profiles import EXPERIMENT_END
-from hub.policy.rules import designated, is_filled, moment
+from hub.policy.rules import a_year_after, designated, is_filled, moment
 from hub.polygon import inside
 from hub.registry.record import health_of
 from hub.store.quality import Quality
@@ -132,6 +132,9 @@ class Teller:
         ends = {"lab": [policy.end], "authorised": [policy.basis.end], "fr-2023-380": [policy.order.end]}
         texts = [*ends.get(policy.profile, []), *([] if policy.profile == "lab" else [policy.dpia.review_due])]
         found = [at for text in texts if (at := moment(text, zone, end=True)) is not None]
+        renewed = moment(policy.council.renewed_on, zone)
+        if policy.profile != "lab" and renewed is not None:
+            found.append(a_year_after(renewed))
         if policy.profile == "fr-2023-380":
             last = moment(EXPERIMENT_END.isoformat(), zone, end=True)
             found += [last] if last is not None else []

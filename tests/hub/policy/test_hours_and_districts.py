@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hub.config import HubConfig
 from hub.keys import CONFIG, ENGINE, GATE, REGISTRY
 from hub.policy import hours
+from hub.policy.basis import Council
 from hub.policy.chart import chart
 from hub.policy.exports import dutch
 from hub.policy.facts import gather, zones_of
@@ -169,3 +170,13 @@ async def test_the_dutch_form_has_the_standard_s_fields(hub: Any) -> None:
     assert needed <= set(line)
     assert line["status"] == "In ontwikkeling"
     assert line == dutch(await told(hub)) | {"taal": line["taal"]}
+
+
+async def test_the_page_tells_the_vote_and_that_it_ends_a_year_later(hub: Any, complete: Any) -> None:
+    late = Council("Délibération 2026-118", "2026-01-10")
+    config = msgspec.structs.replace(hub.app[CONFIG], policy=complete("statistics-only", council=late))
+    teller = await told(hub, None, config)
+    closes = teller.closing()
+    assert closes is not None
+    assert closes.date() == dt.date(2027, 1, 10)
+    assert "Délibération 2026-118, 10 janvier 2026" in str(register(teller))
