@@ -15,6 +15,8 @@ HERE: Final = """$timeFilter AND "sensor" =~ /^$sensor$/"""
 CLOCK: Final[Steps] = ((None, "green"), (5_000, "yellow"), (20_000, "red"))
 """Microseconds: 20 ms is 7 m of sound, where a microphone no longer helps to place (`hub/registry/record.py`)."""
 QUEUE: Final[Steps] = ((None, "green"), (500, "yellow"), (5_000, "red"))
+BATTERY: Final[Steps] = ((None, "red"), (0.2, "yellow"), (0.5, "green"))
+"""Share of the charge: a fifth is a winter night of a small box."""
 HEALTH_STEPS: Final[Steps] = ((None, "green"), (1, "orange"), (2, "red"))
 
 
@@ -47,6 +49,7 @@ def build() -> dict[str, Any]:
         last("seen_ms") AS "seen_ms", last("clock_sigma_us") AS "clock_sigma_us",
         last("clock_offset_us") AS "clock_offset_us",
         last("queue_depth") AS "queue_depth", last("dropped") AS "dropped", last("refused") AS "refused",
+        last("battery") AS "battery",
         last("uptime_s") AS "uptime_s", last("software") AS "software", last("latitude") AS "latitude",
         last("longitude") AS "longitude" FROM "sensor_health" WHERE {HERE} GROUP BY "sensor" """
     history = (
@@ -58,6 +61,7 @@ def build() -> dict[str, Any]:
         override("clock_sigma_us", unit="µs", thresholds=thresholds(CLOCK), **colored()),
         override("clock_offset_us", unit="µs"),
         override("queue_depth", unit="none", thresholds=thresholds(QUEUE), **colored()),
+        override("battery", unit="percentunit", decimals=0, thresholds=thresholds(BATTERY), **colored()),
         override("uptime_s", unit="s", decimals=0),
     ]
     names = {
@@ -71,6 +75,7 @@ def build() -> dict[str, Any]:
         "queue_depth": "Waiting to be sent",
         "dropped": "Dropped",
         "refused": "Refused",
+        "battery": "Battery",
         "uptime_s": "Running for",
         "software": "Software",
     }
@@ -190,10 +195,23 @@ def build() -> dict[str, Any]:
             (
                 8,
                 [
-                    (8, _growth("dropped", "Dropped at the sensor", "Messages that the spool had no room for.")),
-                    (8, _growth("refused", "Refused by the hub", "Messages that the hub refused for good.")),
+                    (6, _growth("dropped", "Dropped at the sensor", "Messages that the spool had no room for.")),
+                    (6, _growth("refused", "Refused by the hub", "Messages that the hub refused for good.")),
                     (
-                        8,
+                        6,
+                        _each(
+                            "battery",
+                            "min",
+                            "Battery",
+                            unit="percentunit",
+                            decimals=0,
+                            lowest=0,
+                            steps=BATTERY,
+                            about="Boxes on the mains tell none.",
+                        ),
+                    ),
+                    (
+                        6,
                         _each(
                             "temperature_c",
                             "mean",

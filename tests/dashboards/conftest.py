@@ -162,6 +162,7 @@ def _beats(chance: Random, sensor: str, known: dict[str, SensorRecord]) -> Itera
             id=uuid7(), sensor=sensor, sent=at, uptime_s=step * 300.0, clock_offset_us=12,
             clock_sigma_us=60_000 if trouble else 150, queue_depth=chance.randrange(5), dropped=step // 200,
             capture="ok", software="0.1.0", refused=refused, temperature_c=31.5,
+            battery=max(0.0, 0.97 - step / 1_000),
         )  # fmt: skip
         yield message_line(beat, known, PARIS)
 

@@ -36,7 +36,7 @@ function noiseSection(noise) {
     index === 0 ? t("public.noise.below", { limit: CLASSES[0] }) : index === 5 ? t("public.noise.over", { limit: CLASSES[4] }) : `${CLASSES[index - 1]}–${CLASSES[index]} dB`)));
   const level = (value) => (value === null ? "–" : `${number(value, 0)} dB`);
   const rows = measured.map((one, index) => h("tr", {}, h("th", { scope: "row" }, String(index + 1)), ["lden", "lday", "levening", "lnight"].map((name) => h("td", {}, level(one.properties[name])))));
-  return h("section", { class: "card", id: "noise" }, h("h2", {}, t("public.noise")), h("p", { class: "dim" }, `${days} ${t("public.noise.words", { side: noise.square_m })}`),
+  return h("section", { class: "card", id: "noise" }, h("h2", {}, t("public.noise")), h("p", { class: "dim" }, `${days} · ${t("public.noise.words", { side: noise.square_m })}`),
     noise.exercise && h("p", { class: "hatched band" }, t("public.exercise")), h("div", { class: "noise-map", role: "img", "aria-label": t("public.noise.map") }), legend,
     h("details", {}, h("summary", {}, t("public.noise.table")), h("table", { class: "figures" }, h("caption", { class: "unseen" }, t("public.noise.table")),
       h("thead", {}, h("tr", {}, [t("public.square"), "Lden", t("public.lday"), t("public.levening"), t("public.lnight")].map((words) => h("th", { scope: "col" }, words)))), h("tbody", {}, rows))));
@@ -74,7 +74,7 @@ function statisticsSection(told) {
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("public.class")), used.map((state) => h("th", { scope: "col" }, t(`state.${state}`))), h("th", { scope: "col" }, t("public.all")))),
     h("tbody", {}, classes.map((name) => row(told.event_names[name] ?? name, states[name])), row(t("public.all"), states["*"])))) : h("p", { class: "nothing" }, t("public.counts.none"));
   const fact = (name, value) => h("div", {}, h("dt", {}, t(`public.${name}`)), h("dd", {}, value));
-  return h("section", { class: "card", id: "statistics" }, h("h2", {}, t("public.statistics")), h("p", { class: "dim" }, `${period} ${t("public.small", { below })}`),
+  return h("section", { class: "card", id: "statistics" }, h("h2", {}, t("public.statistics")), h("p", { class: "dim" }, `${period} · ${t("public.small", { below })}`),
     told.exercise && h("p", { class: "hatched band" }, t("public.exercise")),
     h("dl", { class: "tiles" }, fact("microphones", number(told.microphones, 0)), fact("cameras", number(told.cameras, 0)), fact("real", count(outcomes.real, below)), fact("not_real", count(outcomes.not_real, below)),
       fact("unknown", count(outcomes.unknown === null || outcomes.unreported === null ? null : outcomes.unknown + outcomes.unreported, below)),

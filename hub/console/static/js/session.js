@@ -23,7 +23,15 @@ export function signInForm(status, { onDone, onLanguage }) {
     setup && field("code", "text", "one-time-code", t("setup.code")),
     field("name", "text", "username", t("session.name")),
     field("password", "password", setup ? "new-password" : "current-password", t("session.password")),
-    digits, says, submit);
+    digits, says, submit,
+    // A link, because the browser itself goes to the provider and comes back with a session.
+    status.sign_in_with && !setup && h("a", { class: "act sign-in-with", href: "/api/v1/oidc/start" },
+      t("session.with", { name: status.sign_in_with })));
+  const refused = new URLSearchParams(location.search).get("sign_in");
+  if (refused) {
+    put(says, t("session.refused", { code: refused }));
+    says.hidden = false;
+  }
   const languages = h("p", { class: "languages" }, Object.entries(LANGUAGES).map(([code, name]) => h("button", {
     type: "button", class: "link", lang: code, "aria-pressed": String(code === speaking()), onclick: () => onLanguage(code),
   }, name)));
