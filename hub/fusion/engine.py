@@ -47,7 +47,7 @@ class FusionEngine:
         """False where the law keeps sound and cameras apart: then no camera corroborates what was heard."""
         self.table = SiteTable(sites)
         self.buffer = PickBuffer(self.table)
-        self.slow = SlowEvents(self.settings)
+        self.slow = SlowEvents(self.settings, self.context)
         self.unknown_sensors = 0
         self.repeated = 0
         self.too_late = 0
@@ -93,7 +93,7 @@ class FusionEngine:
 
     def update_context(self, context: Context) -> None:
         """The declared calendar and known sources, for what is solved from now on."""
-        self.context = context
+        self.context = self.slow.context = context
 
     def offer(self, detection: Detection, now_us: int) -> list[Incident]:
         """Take one detection; returns the incidents that are new or revised by the time `now_us`."""

@@ -13,6 +13,7 @@ from operator import attrgetter
 
 from hub.fusion.calibration import CALIBRATION
 from hub.fusion.camera import seen_area
+from hub.fusion.context import Context
 from hub.fusion.episode import incident_id
 from hub.fusion.evidence import logit, probability_of
 from hub.fusion.geometry import centroid, disc
@@ -22,6 +23,8 @@ from hub.fusion.sites import SiteTable
 from hub.incident import SECOND_LOOK, Arrival, Evidence, Incident, Place, PlaceKind
 from sensors.protocol import Detection, is_sound
 
+EXPECTED = frozenset({"clamor", "scream", "horn", "loud_unknown", "crowd_density", "crowd_movement"})
+"""Classes that a declared match, firework or building site explains; none explains a fire or a siren away."""
 NEVER_US = 1 << 62
 _in_time = attrgetter("onset", "id.int")
 
@@ -53,11 +56,13 @@ def middle_of(d: Detection, table: SiteTable) -> tuple[float, float]:
 class SlowEvents:
     """All slow events that are open, and the detections of the last minutes for corroboration."""
 
-    def __init__(self, settings: FusionSettings) -> None:
+    def __init__(self, settings: FusionSettings, context: Context | None = None) -> None:
         self._settings = settings
         self._events: list[SlowEvent] = []
         self._seen: list[Detection] = []
         self._ends_us = NEVER_US
+        self.context = context or Context()
+        """What is declared; it lowers what is to be expected of a match, a firework or works."""
 
     @property
     def open_since_us(self) -> int | None:
@@ -144,6 +149,9 @@ class SlowEvents:
                     detections=tuple(x.id for x in known if x.sensor == sensor)[-50:],
                 )
             )  # fmt: skip
+        place = self._place(surest, table, previous)
+        if event.event in EXPECTED:
+            evidence += self.context.terms(place.latitude, place.longitude, first.onset)
         if event.event in SECOND_LOOK:
             total = sum(term.log_odds for term in evidence)
             cap = logit(self._settings.second_look_probability)
@@ -154,7 +162,7 @@ class SlowEvents:
             id=previous.id if previous else incident_id(first.onset, str(first.id)),
             revision=previous.revision + 1 if previous else 1,
             event=event.event, onset_us=first.onset, end_us=event.end_us, updated_us=now_us,
-            place=self._place(surest, table, previous), probability=probability_of(evidence), evidence=tuple(evidence),
+            place=place, probability=probability_of(evidence), evidence=tuple(evidence),
             arrivals=tuple(
                 Arrival(sensor=d.sensor, detection=d.id, onset_us=d.onset, distance_m=0.0, residual_ms=0.0)
                 for d in best.values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from hub.fusion.context import Context, Declared
 from hub.fusion.engine import FusionEngine
 from hub.incident import Site, needs_second_look
 
@@ -93,3 +94,13 @@ def test_a_siren_that_microphones_around_hear_is_one_event_and_a_far_one_another
     last = {incident.id: incident for incident in told}
     heard = sorted(sorted({arrival.sensor for arrival in incident.arrivals}) for incident in last.values())
     assert heard == [["mic-1", "mic-2", "mic-3"], ["mic-9"]]
+
+
+@pytest.mark.parametrize(("event", "lowered"), [("crowd_density", True), ("intrusion", False)])
+def test_a_declared_match_explains_a_crowd_and_no_intrusion(plane, shoot, fuse, t0, event: str, lowered: bool) -> None:
+    site = camera(plane, "cam-1", 0.0)
+    match = Context((Declared("match", "Derby", t0 - 1, t0 + 3_600_000_000),))
+    usual = fuse(FusionEngine([site]), [seen(shoot, site, t0, 1, event=event)])[-1]
+    declared = fuse(FusionEngine([site], context=match), [seen(shoot, site, t0, 1, event=event)])[-1]
+    assert (declared.probability < usual.probability) is lowered
+    assert any(term.kind == "context" for term in declared.evidence) is lowered
