@@ -228,6 +228,7 @@ class Agent:
             queue_depth=counts.depth,
             dropped=counts.dropped_total,
             refused=counts.refused,
+            withheld=self.withheld,
             capture=capture,
             capture_reason=reason,
             software=SOFTWARE,

@@ -144,6 +144,8 @@ class Heartbeat(Message, tag="heartbeat", frozen=True, forbid_unknown_fields=Tru
     audio_tracks_dropped: Count = 0
     refused: Count = 0
     """Messages that the hub refused for good."""
+    withheld: Count = 0
+    """Messages that the lease did not allow to tell: what a stop, or a hub that was away, kept from being told."""
     exercise: bool = False
 
 

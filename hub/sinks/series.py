@@ -137,6 +137,7 @@ def _health(message: Heartbeat, record: SensorRecord | None) -> str:
             "clock_sigma_us": message.clock_sigma_us,
             "queue_depth": message.queue_depth,
             "dropped": message.dropped,
+            "withheld": message.withheld,
             "refused": message.refused,
             "capture": message.capture,
             "capture_ok": int(message.capture == "ok"),

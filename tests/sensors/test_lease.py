@@ -214,5 +214,7 @@ async def test_a_class_that_is_stopped_never_reaches_the_spool(hub: Hub) -> None
     hub.lease["classes"] = ["fire"]
     async with agent_of(hub) as (agent, _):
         await until(lambda: agent.withheld > 3)
+        # What is not told is counted, and the count is told.
+        await until(lambda: any(isinstance(beat, Heartbeat) and beat.withheld > 3 for beat in hub.kept))
         assert (await agent.spool.counts()).waiting["detection"] == 0
     assert not any(isinstance(message, Detection) for message in hub.kept)

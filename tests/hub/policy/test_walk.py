@@ -59,7 +59,7 @@ TOLD = {
     "sound_level": "id sensor sent start period_s laeq lafmax lcpeak l10 l50 l90",
     "occupancy": "id sensor sent start period_s zone counts",
     "heartbeat": "id sensor sent uptime_s clock_offset_us clock_sigma_us queue_depth dropped capture capture_reason "
-    "software models temperature_c battery audio_tracks_dropped refused exercise",
+    "software models temperature_c battery audio_tracks_dropped refused withheld exercise",
 }
 """Every field of the wire. One that is added fails here until somebody has asked what could be carried by it."""
 
