@@ -43,6 +43,7 @@ class Wanted:
     rules: Sequence[dict[str, Any]] = ()
     contact: dict[str, Any] | None = None
     folder: str = "Tocsin"
+    library: Sequence[dict[str, Any]] = ()
 
 
 class TooOld(Exception):
@@ -109,6 +110,7 @@ class Push:
         await self._look()
         changes = [await self._source(wanted.source), await self._folder(wanted.folder)]
         changes += [await self._dashboard(dashboard) for dashboard in wanted.dashboards]
+        changes += [await self._element(element) for element in wanted.library]
         changes += [await self._rule(rule) for rule in wanted.rules]
         if wanted.contact is not None:
             changes += [await self._contact(wanted.contact), await self._route()]
@@ -183,6 +185,22 @@ class Push:
             return False
         versions = said.get("versions", []) if isinstance(said, dict) else said  # a bare list up to Grafana 10
         return bool(versions) and str(versions[0].get("message", "")).startswith(MESSAGE)
+
+    async def _element(self, wanted: dict[str, Any]) -> Change:
+        """A library element; what was put there carries its digest in the panel's own model."""
+        uid, model = wanted["uid"], wanted["model"]
+        answer = await self._grafana.find(f"/library-elements/{uid}")
+        there = answer["result"] if answer else None
+        lines = list(differences(there["model"], model)) if there is not None else []
+        ours = there is not None and there["model"].get(MARK) == digest(as_wanted(there["model"], model))
+        act = self._decide(there, lines, ours)
+        if act in {"create", "update"} and not self._dry_run:
+            body = {**wanted, "folderUid": FOLDER_UID, "model": {**model, MARK: digest(model)}}
+            if there is None:
+                await self._grafana.call("POST", "/library-elements", body)
+            else:
+                await self._grafana.call("PATCH", f"/library-elements/{uid}", {**body, "version": there["version"]})
+        return Change("library element", wanted["name"], act, _cut(lines))
 
     async def _rule(self, wanted: dict[str, Any]) -> Change:
         uid = wanted["uid"]

@@ -124,6 +124,7 @@ def _wanted(config: Any, hub: str, influx_url: str, language: str, keep_days: in
     from dashboards.alerts import contact_point, rules
     from dashboards.build import dashboards
     from dashboards.influx import Storage
+    from dashboards.library import elements
     from dashboards.push import Wanted, data_source
     from hub.app import address
 
@@ -133,12 +134,9 @@ def _wanted(config: Any, hub: str, influx_url: str, language: str, keep_days: in
     source = data_source(influx_url or influx.url or "http://127.0.0.1:8086", influx.bucket, secret)
     alerts = _read(config.grafana.alerts_token_file)
     spoken: Language = "fr" if (language or config.language) == "fr" else "en"
-    wanted = Wanted(
-        source,
-        dashboards(spoken, at),
-        rules(),
-        contact_point(at, alerts) if alerts else None,
-    )
+    built = dashboards(spoken, at)
+    contact = contact_point(at, alerts) if alerts else None
+    wanted = Wanted(source, built, rules(), contact, library=elements(built))
     server = influx.url or influx_url or "http://127.0.0.1:8086"
     return wanted, Storage(server, influx.bucket, influx.org, secret, keep_days)
 

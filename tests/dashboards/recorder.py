@@ -36,6 +36,7 @@ class RecordedGrafana:
     sources: dict[str, Any] = field(default_factory=dict)
     folders: dict[str, Any] = field(default_factory=dict)
     dashboards: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    elements: dict[str, Any] = field(default_factory=dict)
     rules: dict[str, Any] = field(default_factory=dict)
     contacts: dict[str, Any] = field(default_factory=dict)
     policies: dict[str, Any] = field(default_factory=lambda: {"receiver": "grafana-default-email", "routes": []})
@@ -105,6 +106,16 @@ class RecordedGrafana:
                     return web.json_response({"message": "folder not found"}, status=400)
                 self.save(body["dashboard"], body["message"])
                 return web.json_response({"status": "success", "uid": body["dashboard"]["uid"]})
+            case "GET", ["library-elements", uid]:
+                return _found({"result": self.elements[uid]} if uid in self.elements else None)
+            case "POST", ["library-elements"]:
+                self.elements[body["uid"]] = {**body, "version": 1}
+                return web.json_response({"result": self.elements[body["uid"]]})
+            case "PATCH", ["library-elements", uid]:
+                if body["version"] != self.elements[uid]["version"]:
+                    return web.json_response({"message": "the library element has been changed"}, status=412)
+                self.elements[uid] = {**self.elements[uid], **body, "version": body["version"] + 1}
+                return web.json_response({"result": self.elements[uid]})
             case _:
                 return self._alerting(method, parts, body, query)
 

@@ -60,7 +60,7 @@ async def test_push_shows_makes_and_keeps(recorded: RecordedGrafana, grafana: st
     assert recorded.writes == []
     made = await run(*words)
     assert made.exit_code == 0
-    assert "13 made" in made.output
+    assert "16 made" in made.output
     assert "no contact point" in made.output
     mine: dict[str, Any] = recorded.dashboards["tocsin-noise"][-1]["dashboard"]
     recorded.save({**mine, "title": "Lärm"})

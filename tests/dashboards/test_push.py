@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from dashboards.alerts import contact_point, rules
 from dashboards.build import dashboards
 from dashboards.grafana import Grafana, GrafanaAway, GrafanaRefused
+from dashboards.library import elements
 from dashboards.push import Change, Push, TooOld, Wanted, data_source, differences
 
 from .recorder import TOKEN, RecordedGrafana
@@ -35,7 +36,8 @@ async def grafana(recorded: RecordedGrafana) -> AsyncIterator[Grafana]:
 
 def wanted() -> Wanted:
     source = data_source("http://influxdb:8086", "tocsin", "secret")
-    return Wanted(source, dashboards("en", HUB), rules(), contact_point(HUB, "alert-token"))
+    built = dashboards("en", HUB)
+    return Wanted(source, built, rules(), contact_point(HUB, "alert-token"), library=elements(built))
 
 
 def acts(changes: list[Change]) -> dict[str, str]:
@@ -45,7 +47,7 @@ def acts(changes: list[Change]) -> dict[str, str]:
 async def test_everything_is_made_once_and_stays_the_same(recorded: RecordedGrafana, grafana: Grafana) -> None:
     first = await Push(grafana).run(wanted())
     assert set(acts(first).values()) == {"create"}
-    assert len(first) == 2 + 6 + 5 + 2
+    assert len(first) == 2 + 6 + 3 + 5 + 2
     assert len(recorded.writes) == len(first)
     recorded.calls.clear()
     again = await Push(grafana).run(wanted())
@@ -212,3 +214,27 @@ def test_an_address_that_is_none_is_told_at_once(address: str) -> None:
 def test_defaults_of_the_server_are_no_difference() -> None:
     assert list(differences({"a": 1, "b": {"c": 2, "more": 3}, "d": None}, {"a": 1, "b": {"c": 2}, "d": []})) == []
     assert list(differences({"a": [1, 2]}, {"a": [1, 3]})) == ["a[1]: 2 -> 3"]
+
+
+async def test_a_library_element_that_a_person_changed_stays_unless_forced(
+    recorded: RecordedGrafana, grafana: Grafana
+) -> None:
+    await Push(grafana).run(wanted())
+    assert set(recorded.elements) == {"tocsin-library-map", "tocsin-library-queue", "tocsin-library-health"}
+    assert all("gridPos" not in one["model"] for one in recorded.elements.values())
+    recorded.elements["tocsin-library-map"]["model"]["title"] = "Our town"
+    made = acts(await Push(grafana).run(wanted()))
+    assert made["library element Tocsin · Where"] == "kept"
+    assert recorded.elements["tocsin-library-map"]["model"]["title"] == "Our town"
+    forced = acts(await Push(grafana, force=True).run(wanted()))
+    assert forced["library element Tocsin · Where"] == "update"
+    assert recorded.elements["tocsin-library-map"]["model"]["title"] == "Where"
+
+
+async def test_our_own_older_library_element_is_brought_up_to_date(recorded: RecordedGrafana, grafana: Grafana) -> None:
+    before = wanted()
+    older = [{**one, "model": {**one["model"], "description": "of an older version"}} for one in before.library]
+    await Push(grafana).run(Wanted(before.source, before.dashboards, library=older))
+    made = acts(await Push(grafana).run(wanted()))
+    assert made["library element Tocsin · Where"] == "update"
+    assert recorded.elements["tocsin-library-map"]["version"] == 2
