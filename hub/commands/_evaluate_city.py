@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Final
 
 import numpy as np
 import typer
@@ -13,6 +13,7 @@ from rich.progress import track
 from hub.commands._city import AIR, ORIGIN, START_US, Bang, City, Picks, sites_of
 from hub.commands._evaluate_location import quantile, share
 from hub.commands._figures import Evaluated, show
+from hub.fusion.context import Context, Declared, DeclaredKind
 from hub.fusion.engine import FusionEngine
 from hub.fusion.plan import Sensors, bound
 from hub.fusion.settings import FusionSettings
@@ -21,6 +22,8 @@ from hub.incident import Ellipse, Incident
 APART_US = 150_000_000
 SHOT_SHARE = 0.3
 """Of the bangs those that are shots: what the base rate of the calibration stands for."""
+LIKELY: Final = 0.66
+"""From this on an incident is called likely."""
 MEDIAN_RADIUS = 0.8326
 """Median error of a round Gaussian over the root of the trace of its covariance: sqrt(ln 2)."""
 
@@ -45,13 +48,31 @@ def inside_ellipse(ellipse: Ellipse, east: float, north: float) -> bool:
     return (along / ellipse.semi_major_m) ** 2 + (across / ellipse.semi_minor_m) ** 2 <= 1.0
 
 
-def judged(count: int, city: City, seed: int, *, quiet: bool) -> list[Judged]:
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What bangs on one kind of night: share of shots among the bangs, noise picks, and what is declared."""
+
+    name: str
+    shots: float
+    noise_per_s: float
+    declared: DeclaredKind | None = None
+
+
+NIGHTS: Final = (
+    Night("quiet", SHOT_SHARE, 0.02),
+    Night("match", 0.1, 0.1, "match"),
+    Night("firework", 0.02, 0.2, "firework"),
+)
+
+
+def judged(count: int, city: City, seed: int, *, quiet: bool, night: Night = NIGHTS[0]) -> list[Judged]:
     """Simulate `count` bangs in one engine, far apart in time, and judge each."""
     draw = np.random.default_rng(seed)
     sites = sites_of(city, draw)
     picks = Picks(city, sites, draw)
     settings = FusionSettings()
-    engine = FusionEngine(sites, settings, air=AIR)
+    declared = Declared(night.declared, night.name, 0, 1 << 62) if night.declared else None
+    engine = FusionEngine(sites, settings, air=AIR, context=Context((declared,) if declared else ()))
     street_m = 4.0 - settings.source_below_m
     half = 0.4 * city.spacing_m * math.sqrt(city.sensors)
     results = []
@@ -63,7 +84,7 @@ def judged(count: int, city: City, seed: int, *, quiet: bool) -> list[Judged]:
         # As high as fusion is told that it may be.
         height_m = street_m + draw.normal(0.0, settings.source_height_sigma_m)
         bang = Bang(
-            draw.uniform(-half, half), draw.uniform(-half, half), rounds, bool(draw.random() < SHOT_SHARE), height_m
+            draw.uniform(-half, half), draw.uniform(-half, half), rounds, bool(draw.random() < night.shots), height_m
         )
         made = picks.of(bang)
         heard = {d.sensor for d in made}
@@ -73,6 +94,20 @@ def judged(count: int, city: City, seed: int, *, quiet: bool) -> list[Judged]:
         told.update((incident.id, incident) for incident in engine.advance(start + APART_US - 1))
         results.append(_judge(bang, list(told.values()), picks, heard))
     return results
+
+
+def night_figures(count: int, city: City, seed: int, *, quiet: bool) -> dict[str, Evaluated]:
+    """Of each kind of night: the share of what is called likely that was a shot, and of the shots called likely."""
+    figures: dict[str, Evaluated] = {}
+    for night in NIGHTS:
+        results = judged(count, replace(city, noise_per_s=night.noise_per_s), seed + 1, quiet=quiet, night=night)
+        real = [r.incident.probability >= LIKELY for r in results if r.incident and r.bang.shot]
+        wrong = [i for r in results for i in ((r.incident,) if r.incident and not r.bang.shot else ()) + r.false]
+        alarms = sum(i.probability >= LIKELY for i in wrong)
+        figures[f"true_of_likely_{night.name}"] = share(sum(real), sum(real) + alarms)
+        figures[f"likely_of_shots_{night.name}"] = share(sum(real), sum(r.bang.shot for r in results))
+        figures[f"likely_of_bangs_{night.name}"] = share(alarms, sum(not r.bang.shot for r in results))
+    return figures
 
 
 def _judge(bang: Bang, incidents: list[Incident], picks: Picks, heard: set[str]) -> Judged:
@@ -144,8 +179,12 @@ def city(
     spacing_m: Annotated[float, typer.Option(help="Metres between neighbours.", min=20.0)] = 300.0,
     clock_ms: Annotated[float, typer.Option(help="Clock error, one sigma, ms.", min=0.0)] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the random draws.")] = 1,
+    nights: Annotated[bool, typer.Option("--nights", help="Firework and match nights beside quiet ones.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable figures.")] = False,
 ) -> None:
     """Place simulated bangs of a city with known truth: error against the bound, coverage, calibration."""
     place = City(sensors=sensors, spacing_m=spacing_m, clock_us=round(clock_ms * 1e3))
-    show("evaluate", "city", figures_of(judged(incidents, place, seed, quiet=as_json)), as_json=as_json)
+    figures = figures_of(judged(incidents, place, seed, quiet=as_json))
+    if nights:
+        figures |= night_figures(incidents, place, seed, quiet=as_json)
+    show("evaluate", "city", figures, as_json=as_json)

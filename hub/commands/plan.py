@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import typer
 
@@ -33,6 +34,9 @@ def plan(
     step_m: Annotated[float, typer.Option(help="Spacing of the map in metres.", min=5.0)] = 50.0,
     margin_m: Annotated[float, typer.Option(help="How far around the sensors the map goes, m.", min=0.0)] = 300.0,
     clock_ms: Annotated[float, typer.Option(help="Clock uncertainty of the sensors, ms.", min=0.0)] = 1.0,
+    clocks: Annotated[
+        Path | None, typer.Option(help="JSON of the clock uncertainty of single sensors, ms by id.")
+    ] = None,
     level_db: Annotated[float, typer.Option(help="Peak level of the shot at 1 m, dB.")] = 150.0,
     temperature: Annotated[float, typer.Option(help="Air temperature, degrees C.")] = 15.0,
     next_sensor: Annotated[bool, typer.Option("--next", help="Find the best place of one more sensor.")] = False,
@@ -41,6 +45,7 @@ def plan(
     """Expected error (Cramér-Rao) and detection probability over the map for a set of microphones."""
     try:
         known = [site for site in load_sites(sites) if site.kind == "microphone"]
+        sigma_ms = _clocks(clocks, {site.id for site in known})
     except UnusableSites as problem:
         typer.echo(str(problem), err=True)
         raise typer.Exit(2) from None
@@ -50,7 +55,8 @@ def plan(
     plane = Plane.at(float(np.mean([s.latitude for s in known])), float(np.mean([s.longitude for s in known])))
     east, north = plane.metres(np.array([s.latitude for s in known]), np.array([s.longitude for s in known]))
     sensors = Sensors(
-        east, north, np.array([s.height_m for s in known]), np.full(len(known), clock_ms * 1e-3),
+        east, north, np.array([s.height_m for s in known]),
+        np.array([sigma_ms.get(s.id, clock_ms) * 1e-3 for s in known]),
         np.array([50.0 if s.noise_db is None else s.noise_db for s in known]),
     )  # fmt: skip
     points = _grid(sensors, step_m, margin_m)
@@ -82,6 +88,19 @@ def plan(
     else:
         for key, value in summary.items():
             print(f"{key.replace('_', ' ')}: {value}")
+
+
+def _clocks(path: Path | None, known: set[str]) -> dict[str, float]:
+    """Clock uncertainty in ms by sensor; raises UnusableSites that names what is wrong."""
+    if path is None:
+        return {}
+    try:
+        told = msgspec.json.decode(path.read_bytes(), type=dict[str, Annotated[float, msgspec.Meta(ge=0.0)]])
+    except (OSError, msgspec.MsgspecError) as problem:
+        raise UnusableSites(f'{path}: {problem}; give milliseconds by sensor such as {{"mic-1": 0.5}}') from problem
+    if strange := sorted(set(told) - known):
+        raise UnusableSites(f"{path} names {strange[0]!r}, which is no microphone of these sites")
+    return told
 
 
 def _grid(sensors: Sensors, step_m: float, margin_m: float) -> list[tuple[float, float]]:

@@ -80,3 +80,19 @@ def test_a_plan_is_geojson_with_longitude_first(recorded) -> None:
     longitude, latitude = feature["geometry"]["coordinates"][0][0]
     assert 4.0 < longitude < 5.0 < 45.0 < latitude < 46.0
     assert (recorded / "map.svg").read_text().startswith("<svg")
+
+
+def test_a_plan_with_worse_clocks_of_single_sensors_places_less(recorded) -> None:
+    sites, clocks = recorded / "sites.json", recorded / "clocks.json"
+    names = [site["id"] for site in json.loads(sites.read_text())]
+
+    def placed(*more: str) -> float:
+        told = RUNNER.invoke(plan.app, [str(sites), "--step-m", "200", "--json", *more])
+        return float(json.loads(told.output)["plan"]["placed_within_25m"])
+
+    clocks.write_text(json.dumps(dict.fromkeys(names[:4], 60.0)))
+    assert placed("--clocks", str(clocks)) < placed()
+    clocks.write_text('{"nobody": 1.0}')
+    refused = RUNNER.invoke(plan.app, [str(sites), "--clocks", str(clocks)])
+    assert refused.exit_code == 2
+    assert "nobody" in refused.output
