@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from hub.policy.audit import Head, Leaf
-from hub.policy.merkle import Frontier, leaf_hash
+from hub.policy.merkle import Frontier
+
+BLOCK: Final = 65_536
+"""Leaves that are hashed into the tree together."""
+_sha256: Final = hashlib.sha256
 
 
 class Verdict(Struct, frozen=True):
@@ -45,17 +51,22 @@ def verify(leaves: Iterable[Leaf], heads: Sequence[Head], trusted_key: bytes | N
             position += 1
 
     compare(0)
-    for leaf in leaves:
-        if leaf.sequence != frontier.size:
-            faults.append(f"record {frontier.size} is missing or out of order (found {leaf.sequence})")
+    waits: list[bytes] = []
+    for expected, leaf in enumerate(leaves):
+        if leaf.sequence != expected:
+            faults.append(f"record {expected} is missing or out of order (found {leaf.sequence})")
             break
         if leaf.record is None or leaf.salt is None:
             erased += 1
-        elif leaf_hash(leaf.salt + leaf.record) != leaf.leaf:
+        elif _sha256(b"\x00" + leaf.salt + leaf.record).digest() != leaf.leaf:
             faults.append(f"record {leaf.sequence} was changed")
-        frontier.append(leaf.leaf)
-        if position < len(waiting):
+        waits.append(leaf.leaf)
+        signed = position < len(waiting) and waiting[position].size == expected + 1
+        if signed or len(waits) == BLOCK:
+            frontier.extend(waits)
+            waits.clear()
             compare(frontier.size)
+    frontier.extend(waits)
     if position < len(waiting) and not any("missing" in fault for fault in faults):
         faults.append(f"the log ends at {frontier.size}, and a head of {waiting[-1].size} was signed: it was cut off")
     return Verdict(frontier.size, erased, len(waiting), frontier.root(), tuple(faults))

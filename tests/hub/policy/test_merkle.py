@@ -52,6 +52,19 @@ def test_the_known_roots_come_out(size: int) -> None:
     assert root_of([leaf_hash(data) for data in DATA[:size]]).hex() == ROOTS[size]
 
 
+@given(st.lists(st.integers(0, 70), max_size=6))
+def test_many_at_once_are_the_same_tree_as_one_by_one(parts: list[int]) -> None:
+    single, together, done = Frontier(), Frontier(), 0
+    for part in parts:
+        some = [leaf_hash(str(done + number).encode()) for number in range(part)]
+        together.extend(some)
+        for leaf in some:
+            single.append(leaf)
+        done += part
+        assert (together.size, together.roots) == (single.size, single.roots)
+    assert together.root() == single.root()
+
+
 @given(sizes, st.data())
 def test_every_leaf_has_a_proof_that_holds_for_it_alone(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
