@@ -10,6 +10,7 @@ import soxr
 
 from models.runtime import AcousticModel
 from models.teacher import CLASSES, Yamnet
+from sensors.microphone.offline import hear
 from sensors.simulator.crowd import shouting
 
 RATE = 16_000
@@ -48,3 +49,15 @@ def test_it_has_the_colour_of_voices() -> None:
     power = np.abs(np.fft.rfft(wave)) ** 2
     hertz = np.fft.rfftfreq(wave.size, 1.0 / RATE)
     assert power[(hertz > 180.0) & (hertz < 4_500.0)].sum() > 0.9 * power.sum()
+
+
+def test_a_microphone_in_the_street_tells_the_crowd_as_one_lasting_sound() -> None:
+    rng = np.random.default_rng(2)
+    street = rng.normal(0.0, 3e-4, 20 * RATE).astype(np.float32)
+    street[5 * RATE : 17 * RATE] += 0.01 * shouting(np.random.default_rng(4), RATE, 12.0).astype(np.float32)
+    lasting = hear(street, RATE, 1_700_000_000_000_000, model=AcousticModel.load()).lasting
+    crowds = [told for told in lasting if told.event == "clamor"]
+    assert crowds
+    assert 1_700_000_005_000_000 <= crowds[0].onset_us < 1_700_000_012_000_000
+    assert crowds[-1].over
+    assert len({told.onset_us for told in crowds}) == 1
