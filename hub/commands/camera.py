@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from hub.commands._agents import fail, hub_of, load_identity, start_us, state_folder, uplink_to
+
 if TYPE_CHECKING:
     from sensors.camera.capture import ChildSource
     from sensors.camera.settings import CameraSettings
     from sensors.camera.station import CameraStation
-    from sensors.identity import Identity
 
 app = typer.Typer()
 
@@ -36,11 +37,6 @@ EXAMPLES = """Examples:
   tocsin camera --device 0 --settings square.toml --identity cam-1.key --hub https://hub.example
 """
 DEFAULT_SENSOR = "camera"
-
-
-def _fail(code: str, detail: str) -> typer.Exit:
-    typer.echo(f"{detail} [{code}]", err=True)
-    return typer.Exit(2)
 
 
 @app.command(epilog=EXAMPLES)
@@ -85,13 +81,13 @@ def camera(
         typer.echo(EXAMPLE, nl=False)
         return
     if sum((file is not None, bool(url), bool(device))) != 1:
-        raise _fail("one_source", "Give one of --file, --url and --device.")
+        raise fail("one_source", "Give one of --file, --url and --device.")
     if hub and identity is None:
-        raise _fail("identity_missing", "A hub only sees an enrolled sensor: give --identity, made by `tocsin enrol`.")
+        raise fail("identity_missing", "A hub only sees an enrolled sensor: give --identity, made by `tocsin enrol`.")
     try:
         rules = load_settings(settings) if settings is not None else CameraSettings(zones=(COUNTED,))
     except SettingsError as error:
-        raise _fail("settings_unusable", str(error)) from None
+        raise fail("settings_unusable", str(error)) from None
     # The hub refuses what lies in its future: a file that is played as though it were now takes its time.
     paced = real_time or (identity is not None and not start)
     tries = check or sketch is not None
@@ -112,7 +108,7 @@ def camera(
         replayed = exercise or file is not None
         asyncio.run(_watch(CameraStation, source, rules, hub, identity, state, replayed, as_json))
     except SourceError as error:
-        raise _fail(error.code, str(error)) from None
+        raise fail(error.code, str(error)) from None
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
@@ -132,9 +128,9 @@ def _source(
     from sensors.camera.decoder import Spec
 
     if start and file is None:
-        raise _fail("start_unusable", "--start is the time of a file's first frame: give --file too.")
+        raise fail("start_unusable", "--start is the time of a file's first frame: give --file too.")
     if file is not None and not file.is_file():
-        raise _fail("open_failed", f"{file} is not a file.")
+        raise fail("open_failed", f"{file} is not a file.")
     kind, where = ("file", str(file)) if file is not None else (("url", url) if url else ("device", device))
     spec = Spec(
         kind,  # type: ignore[arg-type]
@@ -146,19 +142,7 @@ def _source(
         parts=True,
         colour=bool(rules.watching("fire")),
     )
-    return ChildSource(spec, start_utc_us=_start_us(start), repeat=repeat, patient=patient)
-
-
-def _start_us(start: str) -> int | None:
-    if not start:
-        return None
-    try:
-        moment = datetime.fromisoformat(start)
-    except ValueError:
-        raise _fail("start_unusable", f"{start!r} is not a time like 2026-11-22T20:00:00Z.") from None
-    if moment.tzinfo is None:
-        raise _fail("start_unusable", f"{start!r} has no offset from UTC: end it with Z, or +01:00.")
-    return round(moment.timestamp() * 1e6)
+    return ChildSource(spec, start_utc_us=start_us(start), repeat=repeat, patient=patient)
 
 
 def _check(source: ChildSource, rules: CameraSettings, *, as_json: bool) -> None:
@@ -168,7 +152,7 @@ def _check(source: ChildSource, rules: CameraSettings, *, as_json: bool) -> None
     health = source.health()
     source.close()
     if frame is None:
-        raise _fail("no_frames", "The source gave no picture.")
+        raise fail("no_frames", "The source gave no picture.")
     height, width = frame.image.shape[:2]
     report = {
         "analysed_width": width,
@@ -205,7 +189,7 @@ def _sketch(source: ChildSource, rules: CameraSettings, path: Path) -> None:
     try:
         path.write_bytes(drawn.encoded())
     except OSError as error:
-        raise _fail("sketch_unwritable", f"{path} can't be written: {error.strerror}.") from None
+        raise fail("sketch_unwritable", f"{path} can't be written: {error.strerror}.") from None
     typer.echo(f"{len(drawn.lines)} contours in {path}: draw zones and masks on them; there is no picture.")
 
 
@@ -228,17 +212,11 @@ async def _watch(
         return
     from sensors.agent import Agent
     from sensors.spool import Spool
-    from sensors.uplink import Uplink
 
-    key = _identity(identity)
-    address = hub or key.hub
-    if not address:
-        raise _fail("hub_missing", f"{identity} was not enrolled at a hub: give its address with --hub.")
-    spool = Spool(_state(state) / f"{key.sensor}.spool")
-    try:
-        uplink = Uplink(address, key, spool)
-    except ValueError as error:
-        raise _fail("hub_unusable", str(error)) from None
+    key = load_identity(identity)
+    address = hub_of(key, identity, hub)
+    spool = Spool(state_folder(state, "camera") / f"{key.sensor}.spool")
+    uplink = uplink_to(address, key, spool)
     station = station_type(key.sensor, source, rules, exercise=exercise)
     typer.echo(f"{key.sensor} watches and tells {address}; Ctrl-C stops.", err=True)
     agent = Agent(key.sensor, station, spool, uplink, exercise=exercise)
@@ -248,26 +226,6 @@ async def _watch(
         typer.echo("Stopped.", err=True)
     finally:
         await agent.aclose()
-
-
-def _identity(path: Path) -> Identity:
-    from sensors.identity import Identity, IdentityError
-
-    try:
-        return Identity.load(path)
-    except IdentityError as error:
-        raise _fail(error.code, str(error)) from None
-
-
-def _state(state: Path | None) -> Path:
-    folder = state or Path.home() / ".local" / "share" / "tocsin" / "camera"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _fail(
-            "state_unwritable", f"{folder} can't be made: {error.strerror}. Give another with --state."
-        ) from None
-    return folder
 
 
 async def _print(station: Any, as_json: bool) -> None:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from hub.commands._agents import fail, hub_of, load_identity, start_us, state_folder, uplink_to
+
 if TYPE_CHECKING:
-    from sensors.identity import Identity
     from sensors.microphone.levels import Calibration
     from sensors.microphone.loudness import LevelHistory
     from sensors.microphone.sources import Source
@@ -41,11 +42,6 @@ EXAMPLES = """Examples:
 """
 DEFAULT_SENSOR = "mic"
 HISTORY_FILE = "levels.json"
-
-
-def _fail(code: str, detail: str) -> typer.Exit:
-    typer.echo(f"{detail} [{code}]", err=True)
-    return typer.Exit(2)
 
 
 @app.command(epilog=EXAMPLES)
@@ -83,9 +79,9 @@ def mic(
 
     forbid_core_dumps()
     if sum((bool(device), file is not None, bool(url))) > 1:
-        raise _fail("one_source", "Give one of --device, --file and --url.")
+        raise fail("one_source", "Give one of --device, --file and --url.")
     if hub and identity is None:
-        raise _fail("identity_missing", "A hub only hears an enrolled sensor: give --identity, made by `tocsin enrol`.")
+        raise fail("identity_missing", "A hub only hears an enrolled sensor: give --identity, made by `tocsin enrol`.")
     try:
         if list_inputs:
             _list(as_json)
@@ -97,13 +93,13 @@ def mic(
         paced = real_time or (identity is not None and not start)
         source = _source(device, file, url, rate, paced, start)
         if calibrate:
-            asyncio.run(_calibrate(source, _state(state), as_json))
+            asyncio.run(_calibrate(source, state_folder(state, "mic"), as_json))
             return
         # A recording is not the street of now: nobody is called to it.
         replayed = exercise or file is not None
         asyncio.run(_listen(source, hub, identity, state, model, period, replayed, as_json))
     except SourceError as error:
-        raise _fail(error.code, error.detail) from None
+        raise fail(error.code, error.detail) from None
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     except BrokenPipeError:
@@ -139,35 +135,12 @@ def _source(device: str, file: Path | None, url: str, rate: int | None, paced: b
     from sensors.microphone.stream import StreamSource
 
     if file is not None:
-        return RecordingSource(file, start_utc_us=_start_us(start), real_time=paced)
+        return RecordingSource(file, start_utc_us=start_us(start), real_time=paced)
     if start:
-        raise _fail("start_unusable", "--start is the time of a file's first sample: give --file too.")
+        raise fail("start_unusable", "--start is the time of a file's first sample: give --file too.")
     if url:
         return StreamSource(url)
     return LiveSource(int(device) if device.isdigit() else device or None, rate_hz=rate)
-
-
-def _start_us(start: str) -> int | None:
-    if not start:
-        return None
-    try:
-        moment = datetime.fromisoformat(start)
-    except ValueError:
-        raise _fail("start_unusable", f"{start!r} is not a time like 2026-11-22T20:00:00Z.") from None
-    if moment.tzinfo is None:
-        raise _fail("start_unusable", f"{start!r} has no offset from UTC: end it with Z, or +01:00.")
-    return round(moment.timestamp() * 1e6)
-
-
-def _state(state: Path | None) -> Path:
-    folder = state or Path.home() / ".local" / "share" / "tocsin" / "mic"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _fail(
-            "state_unwritable", f"{folder} can't be made: {error.strerror}. Give another with --state."
-        ) from None
-    return folder
 
 
 async def _self_test(model: str, *, live: bool, as_json: bool) -> None:
@@ -194,9 +167,9 @@ async def _calibrate(source: Source, folder: Path, as_json: bool) -> None:
         found = await listen_to_calibrator(source)
         await asyncio.to_thread(save_calibration, folder, found)
     except CalibrationError as error:
-        raise _fail(error.code, error.detail) from None
+        raise fail(error.code, error.detail) from None
     except OSError as error:
-        raise _fail("state_unwritable", f"{folder} can't be written: {error.strerror}.") from None
+        raise fail("state_unwritable", f"{folder} can't be written: {error.strerror}.") from None
     if as_json:
         typer.echo(json.dumps({"calibration": msgspec.to_builtins(found)}))
     else:
@@ -210,7 +183,7 @@ def _calibration(folder: Path | None) -> Calibration:
     try:
         return load_calibration(folder)
     except CalibrationError as error:
-        raise _fail(error.code, error.detail) from None
+        raise fail(error.code, error.detail) from None
 
 
 def _station(
@@ -230,7 +203,7 @@ def _station(
     try:
         loaded = None if model == "none" else AcousticModel.load(model or None)
     except ModelRefused as error:
-        raise _fail(error.code, str(error)) from None
+        raise fail(error.code, str(error)) from None
     settings = HearingSettings(calibration=calibration, period_s=period)
     return MicrophoneStation(sensor, source, settings, model=loaded, history=history, exercise=exercise)
 
@@ -259,21 +232,15 @@ async def _listen(
         return
     from sensors.agent import Agent
     from sensors.spool import Spool
-    from sensors.uplink import Uplink
 
-    key = _identity(identity)
-    address = hub or key.hub
-    if not address:
-        raise _fail("hub_missing", f"{identity} was not enrolled at a hub: give its address with --hub.")
-    folder = _state(state)
+    key = load_identity(identity)
+    address = hub_of(key, identity, hub)
+    folder = state_folder(state, "mic")
     history = _history(folder)
     heard = _station(key.sensor, source, calibration, model, period, exercise, history)
     played = PlayedOnce(heard) if isinstance(source, RecordingSource) else None
     spool = Spool(folder / f"{key.sensor}.spool")
-    try:
-        uplink = Uplink(address, key, spool)
-    except ValueError as error:
-        raise _fail("hub_unusable", str(error)) from None
+    uplink = uplink_to(address, key, spool)
     typer.echo(f"{key.sensor} hears {source.name} and tells {address}; Ctrl-C stops.", err=True)
     agent = Agent(key.sensor, played or heard, spool, uplink, exercise=exercise)
     keeping = asyncio.create_task(_keep(history, folder))
@@ -295,7 +262,7 @@ def _history(folder: Path) -> LevelHistory:
     try:
         return LevelHistory.load(folder / HISTORY_FILE)
     except LoudnessError as error:
-        raise _fail(error.code, error.detail) from None
+        raise fail(error.code, error.detail) from None
 
 
 async def _keep(history: LevelHistory, folder: Path) -> None:
@@ -311,15 +278,6 @@ def _save(history: LevelHistory, folder: Path) -> None:
         history.save(folder / HISTORY_FILE)
     except OSError as error:
         typer.echo(f"The level history can't be saved in {folder}: {error.strerror} [history_unsaved]", err=True)
-
-
-def _identity(path: Path) -> Identity:
-    from sensors.identity import Identity, IdentityError
-
-    try:
-        return Identity.load(path)
-    except IdentityError as error:
-        raise _fail(error.code, str(error)) from None
 
 
 async def _print(station: MicrophoneStation, as_json: bool) -> None:

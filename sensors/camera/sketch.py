@@ -9,7 +9,8 @@ What may be shown of a scene is this and nothing more (no grey value, no colour,
   a tenth of the width is left out, so that the features of a face do not show even where somebody sits still;
 - it is bounded: at most `MAX_LINES` lines and `MAX_POINTS` points.
 
-The agent makes it (`tocsin camera --sketch FILE`) and gives it to whoever stands beside it; there is no place for it on the wire, and the hub neither asks for nor keeps one.
+The agent makes it (`tocsin camera --sketch FILE`) and gives it to whoever stands beside it; there is no
+place for it on the wire, and the hub neither asks for nor keeps one.
 
 Form (JSON, UTF-8, `application/vnd.tocsin.sketch+json`, file name `*.sketch.json`), everything normalised as in the
 settings: x runs right and y down, both from 0 to 1, three decimals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import os
 import re
@@ -75,27 +76,42 @@ def decoded(body: bytes) -> Batch:
     return msgspec.json.decode(body, type=Batch) if body[:1] == b"{" else msgspec.msgpack.decode(body, type=Batch)
 
 
+def read(path: str) -> str:
+    """A file of /proc; empty where its process has just ended."""
+    with contextlib.suppress(OSError):
+        return Path(path).read_text()
+    return ""
+
+
+def listed(path: str) -> list[str]:
+    with contextlib.suppress(OSError):
+        return os.listdir(path)
+    return []
+
+
 def family(pid: int) -> list[int]:
     """A process and those that it started."""
     found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            for child in task.read_text().split():
-                found += family(int(child))
-        except OSError:
-            continue
+    for task in listed(f"/proc/{pid}/task"):
+        for child in read(f"/proc/{pid}/task/{task}/children").split():
+            found += family(int(child))
+    return found
+
+
+def held(pid: int) -> dict[str, str]:
+    """What each descriptor of a process stands for."""
+    found = {}
+    for number in listed(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            found[number] = os.readlink(f"/proc/{pid}/fd/{number}")
     return found
 
 
 def written(pid: int) -> set[str]:
     """Regular files that a process holds open for writing."""
     files = set()
-    for entry in Path(f"/proc/{pid}/fd").glob("*"):
-        try:
-            flags = re.search(r"flags:\s*(\d+)", Path(f"/proc/{pid}/fdinfo/{entry.name}").read_text())
-            target = os.readlink(entry)
-        except OSError:
-            continue
+    for number, target in held(pid).items():
+        flags = re.search(r"flags:\s*(\d+)", read(f"/proc/{pid}/fdinfo/{number}"))
         if flags and int(flags[1], 8) & 3 and target.startswith("/") and not target.startswith(("/dev/", "/proc/")):
             files.add(target)
     return files
@@ -103,22 +119,19 @@ def written(pid: int) -> set[str]:
 
 def peers(pid: int) -> set[tuple[str, int]]:
     """Remote ends of the TCP and UDP sockets of a process, as (address in hexadecimal, port)."""
-    try:
-        held = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").glob("*")}
-    except OSError:
-        return set()
+    sockets = set(held(pid).values())
     found = set()
     for table in ("tcp", "tcp6", "udp", "udp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+        for line in read(f"/proc/{pid}/net/{table}").splitlines()[1:]:
             fields = line.split()
             address, port = fields[2].rsplit(":", 1)
-            if f"socket:[{fields[9]}]" in held and int(port, 16):
+            if f"socket:[{fields[9]}]" in sockets and int(port, 16):
                 found.add((address, int(port, 16)))
     return found
 
 
-def snapshot(*folders: Path) -> dict[Path, int]:
-    return {path: path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file()}
+def snapshot(*folders: Path) -> set[Path]:
+    return {path for folder in folders for path in folder.rglob("*") if path.is_file()}
 
 
 async def test_a_watched_agent_writes_its_spool_and_sends_wire_messages_and_nothing_else(tmp_path, street, write_video):
@@ -132,12 +145,13 @@ async def test_a_watched_agent_writes_its_spool_and_sends_wire_messages_and_noth
     await endpoint.start()
     key = tmp_path / "cam-1.pem"
     await asyncio.to_thread(Identity.create, key, "cam-1", f"http://127.0.0.1:{endpoint.port}")
-    before = await asyncio.to_thread(snapshot, tmp_path, Path.cwd() / "sensors")
+    before = await asyncio.to_thread(snapshot, tmp_path)
     environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[3])
     command = [sys.executable, "-m", "hub.commands.main", "camera", "--file", str(clip), "--settings", str(settings)]
     command += ["--repeat", "--identity", str(key), "--state", str(state)]
     agent = await asyncio.to_thread(
-        subprocess.Popen, command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        subprocess.Popen, command, cwd=home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     opened: set[str] = set()
     met: set[tuple[str, int]] = set()
@@ -154,8 +168,8 @@ async def test_a_watched_agent_writes_its_spool_and_sends_wire_messages_and_noth
         agent.terminate()
         await asyncio.to_thread(agent.wait, 30)
         await endpoint.aclose()
-    after = await asyncio.to_thread(snapshot, tmp_path, Path.cwd() / "sensors")
-    new = {path for path in after if path not in before}
+    after = await asyncio.to_thread(snapshot, tmp_path)
+    new = {path for path in after - before if "__pycache__" not in path.parts}
     assert all(path.is_relative_to(state) for path in new)
     assert all(Path(path).is_relative_to(state) for path in opened)
     loopback = {"0100007F", "0000000000000000FFFF00000100007F"}
