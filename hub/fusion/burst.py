@@ -59,16 +59,17 @@ def find_sources(
     `known`: places (x, y) that earlier picks spoke for; each competes with what the search finds.
 
     A further source needs sensors whose picks can't be echoes of the sources before it; `explained` marks picks that a
-    source known elsewhere may have made. `quick` looks less far where sensors are few: for a first place. Three sensors
-    are enough for a place where the classifiers are sure of a shot.
+    source known elsewhere may have made. `quick` looks less far where sensors are few: for a first place. One sensor
+    fewer is enough for a place where the classifiers are sure of a shot.
     """
     settings = _widened(picks, settings)
     fresh: Mask = np.ones(len(picks.time), bool) if explained is None else ~np.asarray(explained, bool)
     found = _sources(picks, fresh, air, settings, most, quick, known)
-    if not found and settings.min_sensors > 3:
+    if not found and settings.fewest_sensors < settings.min_sensors:
         sure = fresh & (picks.weight > 0.5)
-        if len(np.unique(picks.sensor[sure])) >= 3:
-            found = _sources(picks, fresh, air, replace(settings, min_sensors=3), 1, quick, known)
+        if len(np.unique(picks.sensor[sure])) >= settings.fewest_sensors:
+            fewer = replace(settings, min_sensors=settings.fewest_sensors)
+            found = _sources(picks, fresh, air, fewer, 1, quick, known)
     return found
 
 

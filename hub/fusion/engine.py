@@ -193,7 +193,7 @@ class FusionEngine:
             score = other[3].score
             if abs(other[0] - onset) <= apart * per_m + 20_000 and score > best.get(where, 0.0):
                 best[where] = score
-        return len(best) >= min(3, settings.min_sensors) and sum(best.values()) >= settings.trigger_weight
+        return len(best) >= settings.fewest_sensors and sum(best.values()) >= settings.trigger_weight
 
     def _camera_spoke(self, d: Detection) -> None:
         """A camera spoke: incidents near it in time are looked at again."""

@@ -174,7 +174,7 @@ class Episode:
         others = engine.others(self)
         taken = {key for other in others for key in other.used}
         limit_us = settings.max_clock_sigma_s * 1e6
-        if len({h[2] for h in held if h[3].clock_sigma_us <= limit_us}) < min(3, settings.min_sensors):
+        if len({h[2] for h in held if h[3].clock_sigma_us <= limit_us}) < settings.fewest_sensors:
             limit_us = settings.worst_clock_sigma_s * 1e6
         unsure = [h[3] for h in held if h[3].clock_sigma_us > limit_us]
         held = [h for h in held if h[3].clock_sigma_us <= limit_us and h[1] not in taken]

@@ -151,3 +151,8 @@ class FusionSettings:
     again, and weak ones come later."""
     publish_probability: float = 0.02
     """Incidents less probable than this are not shown. Larger: fewer weak incidents."""
+
+    @property
+    def fewest_sensors(self) -> int:
+        """Sensors that are enough where their classifiers are sure: one fewer, but never fewer than a place needs."""
+        return min(max(3, self.min_sensors - 1), self.min_sensors)
