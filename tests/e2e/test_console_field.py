@@ -46,11 +46,12 @@ async def test_the_fan_of_a_camera_is_turned_by_the_phone_s_compass(
 ) -> None:
     page = await beside(closed_city, open_page, "cam-01")
     assert await page.input_value("[name=heading]") == "110"
-    await page.tap("[data-action=heading]")
+    # A compass that goes on telling, as a phone's does: whenever the page begins to listen it hears it.
     await page.evaluate(
-        "() => { for (let k = 0; k < 12; k += 1) dispatchEvent(new DeviceOrientationEvent('deviceorientationabsolute',"
-        " { absolute: true, alpha: 315 + (k % 2), beta: 0, gamma: 0 })); }"
+        "() => { let turn = 0; setInterval(() => dispatchEvent(new DeviceOrientationEvent('deviceorientationabsolute',"
+        " { absolute: true, alpha: 315 + (turn++ % 2), beta: 0, gamma: 0 })), 20); }"
     )
+    await page.tap("[data-action=heading]")
     await page.wait_for_selector("text=steady to")
     assert await page.input_value("[name=heading]") in ("44", "45")
     await page.fill("[name=reach]", "80")
