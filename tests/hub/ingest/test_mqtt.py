@@ -31,20 +31,19 @@ def broker(tmp_path: Path) -> Iterator[int]:
     """A mosquitto on a free port that lets everybody in."""
     if not Path(BROKER).exists():
         pytest.skip("mosquitto is not installed: apt-get install mosquitto")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
     settings = tmp_path / "mosquitto.conf"
-    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
-    with subprocess.Popen([BROKER, "-c", str(settings)], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "running" in line:
-                break
-        try:
-            yield port
-        finally:
-            process.terminate()
+    for _attempt in range(10):  # mosquitto takes no port 0, and the one that was free may be taken meanwhile
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        with subprocess.Popen([BROKER, "-c", str(settings)], stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            if any("running" in line for line in process.stderr):
+                yield port
+                process.terminate()
+                return
+    raise RuntimeError("no mosquitto came up")
 
 
 @contextlib.asynccontextmanager
