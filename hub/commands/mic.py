@@ -61,6 +61,10 @@ def mic(
     identity: Annotated[Path | None, typer.Option(help="Key file of this sensor, made by `tocsin enrol`.")] = None,
     state: Annotated[Path | None, typer.Option(help="Folder for spool and calibration.")] = None,
     model: Annotated[str, typer.Option(help="Acoustic model; `none` for sound levels only.")] = "",
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(help="Probability from which a lasting sound is told here, as clamor=0.8; repeatable."),
+    ] = None,
     period: Annotated[float, typer.Option(help="Period of the sound levels, s.", min=1.0, max=3600.0)] = 60.0,
     exercise: Annotated[
         bool, typer.Option(help="Mark everything as an exercise, as a file always is: it can never be dispatched.")
@@ -97,7 +101,8 @@ def mic(
             return
         # A recording is not the street of now: nobody is called to it.
         replayed = exercise or file is not None
-        asyncio.run(_listen(source, hub, identity, state, model, period, replayed, as_json))
+        thresholds = _thresholds(threshold or [])
+        asyncio.run(_listen(source, hub, identity, state, model, thresholds, period, replayed, as_json))
     except SourceError as error:
         raise fail(error.code, error.detail) from None
     except KeyboardInterrupt:
@@ -186,25 +191,44 @@ def _calibration(folder: Path | None) -> Calibration:
         raise fail(error.code, error.detail) from None
 
 
+def _thresholds(asked: list[str]) -> dict[str, float]:
+    """`clamor=0.8` as the threshold of a label."""
+    found = {}
+    for one in asked:
+        label, _, number = one.partition("=")
+        try:
+            found[label] = float(number)
+        except ValueError:
+            raise fail("threshold_unusable", f"--threshold is LABEL=P such as clamor=0.8, not {one!r}.") from None
+        if not 0.0 < found[label] < 1.0:
+            raise fail("threshold_unusable", f"--threshold {one}: a probability lies between 0 and 1.")
+    return found
+
+
 def _station(
     sensor: str,
     source: Source,
     calibration: Calibration,
     model: str,
+    thresholds: dict[str, float],
     period: float,
     exercise: bool,
     history: LevelHistory | None = None,
 ) -> MicrophoneStation:
     from models.registry import ModelRefused
     from models.runtime import AcousticModel
-    from sensors.microphone.hearing import HearingSettings
+    from sensors.microphone.hearing import IMPULSIVE, HearingSettings
     from sensors.microphone.station import MicrophoneStation
 
     try:
         loaded = None if model == "none" else AcousticModel.load(model or None)
     except ModelRefused as error:
         raise fail(error.code, str(error)) from None
-    settings = HearingSettings(calibration=calibration, period_s=period)
+    lasting = [] if loaded is None else [label for label in loaded.labels if label not in IMPULSIVE]
+    if unknown := [label for label in thresholds if label not in lasting]:
+        known = ", ".join(lasting) or "none of this model"
+        raise fail("threshold_unusable", f"--threshold {unknown[0]}: not a lasting sound; they are {known}.")
+    settings = HearingSettings(calibration=calibration, period_s=period, thresholds=thresholds)
     return MicrophoneStation(sensor, source, settings, model=loaded, history=history, exercise=exercise)
 
 
@@ -214,6 +238,7 @@ async def _listen(
     identity: Path | None,
     state: Path | None,
     model: str,
+    thresholds: dict[str, float],
     period: float,
     exercise: bool,
     as_json: bool,
@@ -228,7 +253,7 @@ async def _listen(
     with suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     if identity is None:
-        await _print(_station(DEFAULT_SENSOR, source, calibration, model, period, exercise), as_json)
+        await _print(_station(DEFAULT_SENSOR, source, calibration, model, thresholds, period, exercise), as_json)
         return
     from sensors.agent import Agent
     from sensors.spool import Spool
@@ -237,7 +262,7 @@ async def _listen(
     address = hub_of(key, identity, hub)
     folder = state_folder(state, "mic")
     history = _history(folder)
-    heard = _station(key.sensor, source, calibration, model, period, exercise, history)
+    heard = _station(key.sensor, source, calibration, model, thresholds, period, exercise, history)
     played = PlayedOnce(heard) if isinstance(source, RecordingSource) else None
     spool = Spool(folder / f"{key.sensor}.spool")
     uplink = uplink_to(address, key, spool)

@@ -47,3 +47,13 @@ def test_a_file_without_samples_ends_with_its_reason(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "none.wav", np.zeros(0, np.float32), 16_000)
     ran = mic("--file", str(tmp_path / "none.wav"), "--json")
     assert (ran.returncode, "[file_empty]" in ran.stderr, ran.stdout) == (2, True, "")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("threshold", ["clamor", "clamor=2", "gunshot=0.5", "thunder=0.5"])
+def test_a_threshold_that_can_not_be_is_told(tmp_path: Path, threshold: str) -> None:
+    soundfile.write(tmp_path / "street.wav", np.zeros(16_000, np.float32), 16_000)
+    ran = mic("--file", str(tmp_path / "street.wav"), "--threshold", threshold)
+    assert ran.returncode == 2, ran.stderr
+    assert "[threshold_unusable]" in ran.stderr
+    assert "Traceback" not in ran.stderr
