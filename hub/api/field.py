@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.access.guard import now_us
 from hub.access.routes import json_response, read_json
+from hub.api.reading import tell_read
 from hub.fusion.air import Air
 from hub.fusion.plan import Sensors, coverage
 from hub.fusion.plane import Plane
@@ -86,6 +87,7 @@ async def heard(request: web.Request) -> web.Response:
     text = request.query.get("since", "")
     if not (text.isascii() and text.isdigit() and len(text) < 18):
         raise Problem(400, "query_invalid", "`since` is a time in microseconds since the epoch.")
+    await tell_read(request, f"heard around {sensor.id}", view=True)
     since = max(int(text), now - CLAP_US)
     others = {
         one.id: _metres(sensor, one)

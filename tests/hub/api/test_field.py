@@ -79,12 +79,12 @@ async def test_a_clap_is_seen_by_the_sensor_and_its_neighbours(hub: Any) -> None
     await hub.app[LOG].append([clap("mic-1", before), clap("mic-2", before + 400_000)])
     told: dict[str, Any] = {"heard": []}
     while len(told["heard"]) < 2:
-        async with client.get(f"/api/v1/sensors/mic-1/heard?since={before}") as answer:
+        async with client.get(f"/api/v1/sensors/mic-1/heard?since={before}&reason=maintenance") as answer:
             told = await answer.json()
     assert told["neighbours"] == 2
     assert {one["sensor"] for one in told["heard"]} == {"mic-1", "mic-2"}
     assert {one["peak_db"] for one in told["heard"]} == {101.0}
-    async with client.get(f"/api/v1/sensors/mic-1/heard?since={now_us() + HOUR_US}") as answer:
+    async with client.get(f"/api/v1/sensors/mic-1/heard?since={now_us() + HOUR_US}&reason=maintenance") as answer:
         assert (await answer.json())["heard"] == []
     async with client.get("/api/v1/sensors/mic-1/heard?since=yesterday") as answer:
         assert answer.status == 400
@@ -95,6 +95,8 @@ async def test_the_clap_test_is_no_window_on_the_street(hub: Any) -> None:
     client = await hub.session("technician")
     hub.app[RUNNER].recent.append((now_us() - HOUR_US, clap("mic-1", now_us() - HOUR_US)))
     async with client.get("/api/v1/sensors/mic-1/heard?since=0") as answer:
+        assert (answer.status, (await answer.json())["code"]) == (400, "LEGAL_READ_WITHOUT_REASON")
+    async with client.get("/api/v1/sensors/mic-1/heard?since=0&reason=maintenance") as answer:
         assert (await answer.json())["heard"] == []
 
 

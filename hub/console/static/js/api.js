@@ -114,7 +114,7 @@ export const api = {
   answerRequest: (number, answer) => ask("POST", `/requests/${number}/answer`, { answer }),
   missed: () => ask("GET", "/missed"),
   history: (id) => ask("GET", `/sensors/${encodeURIComponent(id)}/history`),
-  heard: (id, since) => ask("GET", `/sensors/${encodeURIComponent(id)}/heard${query({ since })}`),
+  heard: (id, since) => ask("GET", `/sensors/${encodeURIComponent(id)}/heard${query({ since, reason: "maintenance" })}`),
   plan: (planned) => ask("POST", "/plan", planned),
   place: (id, position) => ask("PATCH", `/sensors/${encodeURIComponent(id)}`, position),
 };
