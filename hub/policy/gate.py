@@ -12,7 +12,7 @@ from msgspec import Struct
 from hub.policy.basis import Modality, PolicyConfig
 from hub.policy.mode import Assessment, assess
 from hub.policy.profiles import PROFILES, PROTECTED_PLACES, Mode
-from hub.policy.rules import Reason, may_confirm
+from hub.policy.rules import Reason, may_confirm, out_of_place
 from hub.policy.standing import Standing
 from hub.polygon import inside
 from sensors.protocol import SOUND_EVENTS, AnyMessage, Detection, Heartbeat, Occupancy, SoundLevel
@@ -85,6 +85,8 @@ class Gate:
         if isinstance(message, Heartbeat):
             return None
         refused = self._judge(message, sensor.id, self.assessment(now_us)) or self._outside(sensor)
+        if refused is None and (out := out_of_place(self.policy, sensor.id, getattr(sensor, "heartbeat", None))):
+            refused = Refusal(out.code, out.words, out.values)
         if refused is None and isinstance(message, Detection):
             refused = self._attested(message)
         if refused is not None:

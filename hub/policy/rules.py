@@ -28,7 +28,7 @@ from hub.policy.profiles import (
 )
 from hub.policy.redlines import crossed
 from hub.polygon import inside
-from sensors.protocol import SOUND_EVENTS, VIDEO_EVENTS
+from sensors.protocol import SOUND_EVENTS, VIDEO_EVENTS, Heartbeat
 
 
 class Reason(Struct, frozen=True):
@@ -220,6 +220,18 @@ def sensors(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:
         placed = facts.latitude is not None and facts.longitude is not None and len(perimeter) >= 3
         if placed and not inside((facts.latitude or 0.0, facts.longitude or 0.0), perimeter):
             yield Reason("LEGAL_OUT_OF_PERIMETER", "policy_out_of_perimeter", {"sensor": facts.id}, facts.id)
+
+
+def out_of_place(policy: PolicyConfig, sensor: str, heartbeat: Heartbeat | None) -> Reason | None:
+    """J-08, sensor state: the masks of a camera that was moved are no longer those reviewed; None where all is well.
+
+    It is measured message by message and not by the lease: a camera that may not look can't tell that it is back.
+    """
+    if heartbeat is None or heartbeat.capture_reason != "moved":
+        return None
+    if "mask_review" not in PROFILES[policy.profile].sensor_required:
+        return None
+    return Reason("LEGAL_NO_MASK_REVIEW", "policy_camera_moved", {"sensor": sensor}, sensor)
 
 
 def kept(policy: PolicyConfig, now: dt.datetime) -> Iterator[Reason]:

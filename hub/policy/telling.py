@@ -15,7 +15,7 @@ from hub.policy.facts import Facts
 from hub.policy.hours import STATES as HOUR_STATES
 from hub.policy.page import Grid, Text
 from hub.policy.profiles import EXPERIMENT_END
-from hub.policy.rules import a_year_after, designated, is_filled, moment
+from hub.policy.rules import a_year_after, designated, is_filled, moment, out_of_place
 from hub.polygon import inside
 from hub.registry.record import health_of
 from hub.store.quality import Quality
@@ -116,6 +116,8 @@ class Teller:
             if sensor.revoked_us is not None:
                 continue
             mode, reasons = self.facts.assessment.of_sensor(sensor.id, self.policy)
+            if moved := out_of_place(self.policy, sensor.id, sensor.heartbeat):
+                mode, reasons = "off", (*reasons, moved)
             closed = mode == "off" and bool(reasons)
             state = health_of(sensor, self.facts.now_us).state
             word = self.w("reg_state_off", code=reasons[0].code) if closed else self.w(f"reg_state_{state}")

@@ -33,6 +33,7 @@ LAB = PolicyConfig(profile="lab", responsible_person="A. Martin", start="2026-01
 @dataclass
 class Sensor:
     id: str = "mic-01"
+    heartbeat: Heartbeat | None = None
 
 
 def _common() -> dict[str, Any]:
@@ -171,3 +172,17 @@ def test_an_authorised_basis_opens_what_it_covers_and_nothing_else() -> None:
         refused = gate.refusal(message, Sensor(), NOW)
         assert refused is not None
         assert refused.code == "LEGAL_MODALITY"
+
+
+@pytest.mark.parametrize(("reason", "refused"), [("moved", True), ("dark", False), ("", False)])
+def test_a_camera_that_was_moved_says_nothing_until_its_masks_lie_right_again(reason: str, refused: bool) -> None:
+    beat = Heartbeat(
+        **_common(), uptime_s=60.0, clock_offset_us=0, clock_sigma_us=100, queue_depth=0, dropped=0,
+        capture="degraded" if reason else "ok", capture_reason=reason, software="tocsin-0.1",
+    )  # fmt: skip
+    gate = Gate(PolicyConfig(profile="statistics-only", **STATED))
+    found = gate.refusal(occupancy(), Sensor(heartbeat=beat), NOW)
+    assert (found is not None and (found.code, found.words)) == (
+        ("LEGAL_NO_MASK_REVIEW", "policy_camera_moved") if refused else False
+    )
+    assert Gate(LAB).refusal(occupancy(), Sensor(heartbeat=beat), NOW) is None
