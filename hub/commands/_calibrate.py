@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 CITIES: Final = (City(), City(spacing_m=450.0, blocked=0.35), City(spacing_m=600.0, blocked=0.45))
 """From dense to so sparse that three or four sensors are the rule."""
 KEPT_SENSORS: Final = (3, 4, 5, 6, 8, 12)
-WEIGHED: Final = ("agreement", "sound", "silence")
+WEIGHED: Final = ("base_rate", "agreement", "sound", "silence")
 RIDGE: Final = 0.3
 """Pulls the weights towards nothing where the data say little."""
 
@@ -46,11 +46,11 @@ def logistic(features: Array, real: Array, offset: Array) -> Array:
 
 
 def belief_row(incident: Incident) -> tuple[list[float], float] | None:
-    """(1, what agreement and sound add now) with what silence takes away as offset; None without a place."""
+    """(1, what base rate, agreement and sound add now) with what silence takes away as offset; None without a place."""
     told = {kind: sum(t.log_odds for t in incident.evidence if t.kind == kind) for kind in WEIGHED}
     if incident.place.kind != "ellipse" or not incident.arrivals:
         return None
-    return [1.0, told["agreement"] + told["sound"]], told["silence"]
+    return [1.0, told["base_rate"] + told["agreement"] + told["sound"]], told["silence"]
 
 
 def place_row(incident: Incident) -> list[float] | None:
