@@ -26,7 +26,7 @@ import uuid6
 from aiohttp import web
 
 from hub.commands._figures import Benched
-from hub.config import HubConfig, PolicyConfig
+from hub.config import Http, HubConfig, Limits, PolicyConfig
 from hub.ingest import add_routes
 from hub.keys import CONFIG, GATE, LOG, REGISTRY
 from hub.log import EmbeddedLog
@@ -72,7 +72,9 @@ async def decoding(folder: Path, keys: dict[str, str]) -> AsyncIterator[web.Appl
 async def durable(folder: Path, keys: dict[str, str]) -> AsyncIterator[web.Application]:
     """The hub's intake with its registry and log."""
     policy = PolicyConfig(profile="lab", responsible_person="benchmark", start="2026-01-01", end="2099-01-01")
-    config = HubConfig(data_dir=folder, state_url=f"sqlite:///{folder / 'state.sqlite'}", policy=policy)
+    # Eight sensors stand for a city: what one of them may send is not what is measured.
+    http = Http(limits=Limits(per_sensor_s=1e6, per_sensor_burst=1_000_000))
+    config = HubConfig(data_dir=folder, state_url=f"sqlite:///{folder / 'state.sqlite'}", policy=policy, http=http)
     await migrate(config.database_url)
     engine = open_engine(config.database_url)
     app = web.Application(middlewares=[problems], client_max_size=4 * 2**20)
