@@ -32,6 +32,7 @@ from hub.keys import AUDIT, CONFIG, ENGINE, GATE, LOG, REGISTRY, RUNNER, STORE
 from hub.log import Entry, EventLog, LogUnavailable
 from hub.registry import Registry
 from hub.store import Store, StoreBusy
+from hub.tasks import running
 from hub.weather import Weather, air_of
 from sensors.protocol import Detection
 
@@ -276,9 +277,6 @@ async def fusion_context(app: web.Application) -> AsyncIterator[None]:
         weather=Weather(fusion.weather_file, air),
     )
     app[RUNNER] = runner
-    task = asyncio.create_task(runner.run(), name="fusion")
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with running("fusion", runner.run()):
+        yield
     await asyncio.to_thread(runner.close)

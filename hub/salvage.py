@@ -88,10 +88,10 @@ def salvage(path: Path, now_us: int) -> Salvaged:
                     new.execute(sql)
         new.execute("COMMIT")
         new.execute(f"PRAGMA user_version = {int(version)}")
-    _sync(fresh)
+    sync(fresh)
     aside = put_aside(path, now_us)
     fresh.rename(path)
-    _sync(path.parent)
+    sync(path.parent)
     log.error("database_salvaged", path=str(path), kept=kept, lost=lost, damaged_file=aside)
     return Salvaged(kept, lost, aside)
 
@@ -166,7 +166,8 @@ def _sequences(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
             new.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (name, number))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Return once a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -37,7 +37,7 @@ async def begin(request: web.Request) -> web.Response:
     """`POST /api/v1/drill`: begin a drill; what sensors hear meanwhile stays real."""
     wanted = await read_json(request, NewDrill)
     drills = Drills(request.app[ENGINE], request.app[AUDIT])
-    if await drills.begin(wanted.purpose.strip(), wanted.minutes, signed_in(request).name, now_us()) is None:
+    if not await drills.begin(wanted.purpose.strip(), wanted.minutes, signed_in(request).name, now_us()):
         raise Problem(409, "drill_runs", "A drill runs already; end it first.")
     request.app[STORE].bell.ring()
     return json_response({"drill": await drill_view(request.app)}, 201)

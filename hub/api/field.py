@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -28,6 +27,7 @@ from hub.registry import SensorRecord
 from hub.registry.history import HealthHistory, share_well
 from hub.registry.record import Height, Latitude, Longitude
 from hub.store.engine import StoreBusy
+from hub.tasks import running
 from sensors.protocol import SensorId
 
 DAY_US: Final = 86_400_000_000
@@ -177,11 +177,8 @@ async def history_context(app: web.Application) -> AsyncIterator[None]:
                 log.error("health_history_waits", error=str(error).splitlines()[0])
             await asyncio.sleep(LOOK_S)
 
-    task = asyncio.create_task(watch(), name="health history")
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with running("health history", watch()):
+        yield
 
 
 def add_routes(app: web.Application) -> None:

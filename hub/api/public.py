@@ -6,7 +6,6 @@ Aggregates only: no incident, no sensor, no minute.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -27,6 +26,7 @@ from hub.keys import CONFIG, ENGINE, LOG, REGISTRY
 from hub.log import LogUnavailable
 from hub.policy.cells import K, suppress
 from hub.store.engine import StoreBusy
+from hub.tasks import running
 from hub.words import say
 from sensors.protocol import SOUND_EVENTS, VIDEO_EVENTS
 
@@ -131,11 +131,8 @@ async def noise_context(app: web.Application) -> AsyncIterator[None]:
                 log.error("noise_waits", error=str(error).splitlines()[0])
             await asyncio.sleep(FOLLOW_S)
 
-    task = asyncio.create_task(follow(), name="noise")
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with running("noise", follow()):
+        yield
 
 
 def add_routes(app: web.Application) -> None:

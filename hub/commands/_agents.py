@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +34,25 @@ def start_us(start: str) -> int | None:
     if moment.tzinfo is None:
         raise fail("start_unusable", f"{start!r} has no offset from UTC: end it with Z, or +01:00.")
     return round(moment.timestamp() * 1e6)
+
+
+def is_paced(identity: Path | None, start: str, *, real_time: bool) -> bool:
+    """True where a recording takes its time: the hub refuses what lies in its future, as one that is played as though
+    it were now would soon do."""
+    return real_time or (identity is not None and not start)
+
+
+def is_exercise(file: Path | None, *, exercise: bool) -> bool:
+    """True where all is told as an exercise: a recording is not the street of now, and nobody is called to it."""
+    return exercise or file is not None
+
+
+def stop_on_terminate() -> None:
+    """Let SIGTERM cancel the task that runs now, as Ctrl-C does."""
+    task = asyncio.current_task()
+    assert task is not None
+    with contextlib.suppress(NotImplementedError):  # no such handlers on Windows
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def state_folder(state: Path | None, kind: str) -> Path:

@@ -28,7 +28,7 @@ def tell(config: HubConfig, language: Language, days: int | None = None) -> Tell
     async def count(engine: AsyncEngine) -> Teller:
         return Teller(await gather(engine, config, now_us(), days), config, language)
 
-    return on_state(config, count)
+    return on_state(config, count, reading=True)
 
 
 def register(

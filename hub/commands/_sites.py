@@ -41,4 +41,4 @@ def load_sites(path: Path) -> Sequence[Site]:
 def _registered(folder: Path) -> Sequence[Site]:
     from hub.registry import Registry
 
-    return on_state(configured(None, folder), lambda engine: Registry(engine).sites())
+    return on_state(configured(None, folder), lambda engine: Registry(engine).sites(), reading=True)

@@ -69,15 +69,19 @@ def configured(config: Path | None, data_dir: Path | None, *, make: bool = False
     return loaded
 
 
-def on_state(config: HubConfig, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
-    """Run `work` on the state, brought to this version first; exits 2 where the state can't be used."""
+def on_state(config: HubConfig, work: Callable[[AsyncEngine], Awaitable[T]], *, reading: bool = False) -> T:
+    """Run `work` on the state; exits 2 where the state can't be used.
+
+    It is brought to this version first, but not for `reading` alone: the hub beside may be an older one.
+    """
     from sqlalchemy.exc import SQLAlchemyError
 
     from hub.store import StoreBusy, migrate, open_engine
     from hub.store.engine import StoreNewer, StoreUrlRefused
 
     async def run() -> T:
-        await migrate(config.database_url)
+        if not reading:
+            await migrate(config.database_url)
         engine = open_engine(config.database_url)
         try:
             return await work(engine)

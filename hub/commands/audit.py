@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub.commands._state import ConfigOption, DataOption, JsonOption, configured, refused
+from hub.commands._state import ConfigOption, DataOption, JsonOption, configured, on_state, refused
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
     from hub.policy.audit import Head, Leaf
     from hub.policy.stamp import Stamp
 
@@ -23,21 +25,16 @@ app = typer.Typer(no_args_is_help=True, help="Check, export and prove the audit 
 OutOption = Annotated[Path, typer.Option(help="The file to write; keep it where the hub can't reach it.")]
 
 
-async def _read(url: str) -> tuple[list[Leaf], list[Head]]:
+async def _read(engine: AsyncEngine) -> tuple[list[Leaf], list[Head]]:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from hub.policy.audit import AuditLog
-    from hub.store import open_engine
 
-    engine = open_engine(url)
     audit = AuditLog(engine, Ed25519PrivateKey.generate())  # reading needs no key, and verifying must not have one
-    try:
-        leaves: list[Leaf] = []
-        while page := await audit.leaves(leaves[-1].sequence if leaves else -1, 50_000):
-            leaves += page
-        return leaves, await audit.heads()
-    finally:
-        await engine.dispose()
+    leaves: list[Leaf] = []
+    while page := await audit.leaves(leaves[-1].sequence if leaves else -1, 50_000):
+        leaves += page
+    return leaves, await audit.heads()
 
 
 def _load(source: Path) -> tuple[list[Leaf], list[Head]]:
@@ -63,14 +60,7 @@ def _load(source: Path) -> tuple[list[Leaf], list[Head]]:
 
 
 def _of_hub(config: Path | None, data_dir: Path | None) -> tuple[list[Leaf], list[Head]]:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    loaded = configured(config, data_dir)
-    try:
-        return asyncio.run(_read(loaded.database_url))
-    except (SQLAlchemyError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise refused(f"The audit log can't be read: {reason} [state_unusable]") from None
+    return on_state(configured(config, data_dir), _read, reading=True)
 
 
 def _newest(config: Path | None, data_dir: Path | None) -> Head:

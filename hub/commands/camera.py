@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from hub.commands._agents import fail, hub_of, load_identity, start_us, state_folder, uplink_to
+from hub.commands._agents import (
+    fail,
+    hub_of,
+    is_exercise,
+    is_paced,
+    load_identity,
+    start_us,
+    state_folder,
+    stop_on_terminate,
+    uplink_to,
+)
 
 if TYPE_CHECKING:
     from sensors.camera.capture import ChildSource
@@ -88,8 +97,7 @@ def camera(
         rules = load_settings(settings) if settings is not None else CameraSettings(zones=(COUNTED,))
     except SettingsError as error:
         raise fail("settings_unusable", str(error)) from None
-    # The hub refuses what lies in its future: a file that is played as though it were now takes its time.
-    paced = real_time or (identity is not None and not start)
+    paced = is_paced(identity, start, real_time=real_time)
     tries = check or sketch is not None
     paced = paced and not tries
     source = _source(file, url, device, rules, paced=paced, repeat=repeat, start=start, patient=not tries)
@@ -104,8 +112,7 @@ def camera(
             typer.echo("No zones: nothing is watched. See `tocsin camera --example`.", err=True)
         elif settings is None:
             typer.echo("No --settings: passages over the whole picture are counted, in bins of 20 minutes.", err=True)
-        # A recording is not the street of now: nobody is called to it.
-        replayed = exercise or file is not None
+        replayed = is_exercise(file, exercise=exercise)
         asyncio.run(_watch(CameraStation, source, rules, hub, identity, state, replayed, as_json))
     except SourceError as error:
         raise fail(error.code, str(error)) from None
@@ -203,10 +210,7 @@ async def _watch(
     exercise: bool,
     as_json: bool,
 ) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    with suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    stop_on_terminate()
     if identity is None:
         await _print(station_type(DEFAULT_SENSOR, source, rules, exercise=exercise), as_json)
         return

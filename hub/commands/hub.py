@@ -55,8 +55,8 @@ def hub(
         loaded = msgspec.structs.replace(loaded, data_dir=data_dir)
     changed: dict[str, Any] = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     loaded = msgspec.structs.replace(loaded, http=msgspec.structs.replace(loaded.http, **changed))
-    _check_webhooks(loaded)
     if check:
+        _check_webhooks(loaded)
         typer.echo(f"The configuration is sound: profile {loaded.policy.profile}, data in {loaded.data_dir}.")
         return
     _log_to_stderr(as_json=as_json)

@@ -44,7 +44,7 @@ def _views(config: HubConfig, language: Language, identifier: UUID | None, **fil
             found = [] if one is None else [one]
         return [incident_view(stored, sites, language) for stored in found]
 
-    return on_state(config, read)
+    return on_state(config, read, reading=True)
 
 
 @app.command("list", epilog="Example: tocsin incidents list --state open --json")

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import signal
 import sys
 from contextlib import suppress
 from datetime import datetime
@@ -16,7 +15,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from hub.commands._agents import fail, hub_of, load_identity, start_us, state_folder, uplink_to
+from hub.commands._agents import (
+    fail,
+    hub_of,
+    is_exercise,
+    is_paced,
+    load_identity,
+    start_us,
+    state_folder,
+    stop_on_terminate,
+    uplink_to,
+)
 
 if TYPE_CHECKING:
     from sensors.microphone.levels import Calibration
@@ -93,14 +102,12 @@ def mic(
         if self_test:
             asyncio.run(_self_test(model, live=file is None and not url, as_json=as_json))
             return
-        # The hub refuses what lies in its future: a file that is played as though it were now takes its time.
-        paced = real_time or (identity is not None and not start)
+        paced = is_paced(identity, start, real_time=real_time)
         source = _source(device, file, url, rate, paced, start)
         if calibrate:
             asyncio.run(_calibrate(source, state_folder(state, "mic"), as_json))
             return
-        # A recording is not the street of now: nobody is called to it.
-        replayed = exercise or file is not None
+        replayed = is_exercise(file, exercise=exercise)
         thresholds = _thresholds(threshold or [])
         asyncio.run(_listen(source, hub, identity, state, model, thresholds, period, replayed, as_json))
     except SourceError as error:
@@ -248,10 +255,7 @@ async def _listen(
     calibration = _calibration(state)
     if isinstance(source, RecordingSource):
         await source.check()
-    task = asyncio.current_task()
-    assert task is not None
-    with suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    stop_on_terminate()
     if identity is None:
         await _print(_station(DEFAULT_SENSOR, source, calibration, model, thresholds, period, exercise), as_json)
         return

@@ -42,7 +42,7 @@ class Calendar:
         self._engine = engine
         self._audit = audit
 
-    async def declare(self, declaration: Declaration, person: str, now_us: int) -> Entry:
+    async def declare(self, declaration: Declaration, person: str, now_us: int) -> None:
         """Add a declaration."""
 
         async def work(connection: AsyncConnection) -> None:
@@ -58,7 +58,6 @@ class Calendar:
             now_us, "configuration", self._audit.pseudonym(person), f"calendar: {declaration.name}", "declared", values
         )
         await self._audit.append(record, beside=work)
-        return (await self.entries())[0]
 
     async def end(self, number: int, why: str, person: str, now_us: int) -> bool:
         """End a declaration before its date; False where there is none of this number in force."""

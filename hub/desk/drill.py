@@ -45,10 +45,10 @@ class Drills:
             row = (await connection.execute(query)).first()
         return None if row is None else Drill(*row[:5])
 
-    async def begin(self, purpose: str, minutes: int, person: str, now_us: int) -> Drill | None:
-        """Begin one; None where one runs already."""
+    async def begin(self, purpose: str, minutes: int, person: str, now_us: int) -> bool:
+        """Begin one; False where one runs already."""
         if await self.current(now_us) is not None:
-            return None
+            return False
         until_us = now_us + min(minutes * 60, LONGEST_S) * 1_000_000
 
         async def work(connection: AsyncConnection) -> None:
@@ -57,7 +57,7 @@ class Drills:
 
         record = Record(now_us, "desk", self._audit.pseudonym(person), "drill", purpose, {"act": "begun"})
         await self._audit.append(record, beside=work)
-        return await self.current(now_us)
+        return True
 
     async def end(self, person: str, now_us: int) -> bool:
         """End the one that runs; False where none does."""

@@ -60,7 +60,7 @@ class Handover:
         self._engine = engine
         self._audit = audit
 
-    async def write(self, text: str, shift_us: int, person: str, now_us: int) -> Note:
+    async def write(self, text: str, shift_us: int, person: str, now_us: int) -> None:
         """Leave a note; older ones than `HANDOVER_DAYS` go with the same act."""
 
         async def work(connection: AsyncConnection) -> None:
@@ -70,7 +70,6 @@ class Handover:
 
         record = Record(now_us, "desk", self._audit.pseudonym(person), "handover", "", {"act": "written"})
         await self._audit.append(record, beside=work)
-        return (await self.notes(now_us))[0]
 
     async def take_over(self, person: str, now_us: int) -> int:
         """Take over what others left; how many notes."""

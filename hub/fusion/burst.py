@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.fusion.air import Air, travel_times
-from hub.fusion.combine import first_arrivals, neighbours, promising
+from hub.fusion.combine import apart, first_arrivals, neighbours, promising
 from hub.fusion.geometry import CHI2_95_2
 from hub.fusion.picks import Array, Index, PickSet, Source
 from hub.fusion.refine import refine
@@ -194,13 +194,10 @@ def _dense_starts(
     return promising(voted, TRIES_DENSE, picks, air, settings)
 
 
-def _apart(places: Sequence[tuple[float, float, float]]) -> list[tuple[float, float]]:
+def _apart(voted: Sequence[tuple[float, float, float]]) -> list[tuple[float, float]]:
     """Places (x, y) of (votes, x, y), without those that an earlier one is as good as."""
-    kept: list[tuple[float, float]] = []
-    for _, x, y in places:
-        if all(math.hypot(x - px, y - py) >= 10.0 for px, py in kept):
-            kept.append((x, y))
-    return kept
+    places = [(x, y) for _, x, y in voted]
+    return [places[index] for index in apart(places, 10.0)]
 
 
 def _sparse_starts(
@@ -232,13 +229,8 @@ def _second_place(best: Source, others: Sequence[Source], settings: FusionSettin
 
 def _highest(sources: Sequence[Source], most: int) -> list[Source]:
     """The best `most` sources of different places."""
-    kept: list[Source] = []
-    for source in sorted(sources, key=lambda source: -source.score):
-        if all(math.hypot(source.x - other.x, source.y - other.y) > 2.0 for other in kept):
-            kept.append(source)
-        if len(kept) == most:
-            break
-    return kept
+    ranked = sorted(sources, key=lambda source: -source.score)
+    return [ranked[index] for index in apart([(one.x, one.y) for one in ranked], 2.0, most)]
 
 
 def _climbed(best: Source, picks: PickSet, air: Air, settings: FusionSettings) -> Source:

@@ -75,21 +75,25 @@ def promising(
     votes = np.zeros_like(emitted)
     sensors = [who == sensor for sensor in np.unique(who)]
     for mine in sensors:
-        apart = np.abs(emitted[:, :, None] - emitted[:, None, mine])
-        votes += (np.maximum(0.0, 1.0 - apart / TOGETHER_S) * (0.3 + 0.7 * weight[mine])).max(axis=2)
+        gap_s = np.abs(emitted[:, :, None] - emitted[:, None, mine])
+        votes += (np.maximum(0.0, 1.0 - gap_s / TOGETHER_S) * (0.3 + 0.7 * weight[mine])).max(axis=2)
     worth = np.sum((votes - 1.0) ** 2 * (0.1 + weight), axis=1)
     first = np.where(votes >= 0.8 * votes.max(axis=1, keepdims=True), emitted, np.inf).min(axis=1)
     lead = first[:, None] - emitted
     early = np.where((lead > settings.gate_s) & (lead < settings.before_s), weight, 0.0)
     worth /= 1.0 + sum(early[:, mine].max(axis=1) for mine in sensors)
-    order = np.argsort(-worth, kind="stable")
-    kept: list[tuple[float, float]] = []
-    for place in order.tolist():
-        x, y = places[place]
-        if all(math.hypot(x - px, y - py) >= APART_M for px, py in kept):
-            kept.append((x, y))
+    order = [places[place] for place in np.argsort(-worth, kind="stable").tolist()]
+    return [order[index] for index in apart(order, APART_M, most)]
+
+
+def apart(places: Sequence[tuple[float, float]], least_m: float, most: int | None = None) -> list[int]:
+    """Indices of the first `most` places (x, y), in order, that lie `least_m` or more from each one kept before."""
+    kept: list[int] = []
+    for index, (x, y) in enumerate(places):
         if len(kept) == most:
             break
+        if all(math.hypot(x - places[other][0], y - places[other][1]) >= least_m for other in kept):
+            kept.append(index)
     return kept
 
 

@@ -26,6 +26,7 @@ from hub.policy.mode import Assessment
 from hub.policy.profiles import Mode
 from hub.problem import Problem
 from hub.registry import SensorRecord
+from hub.tasks import running
 from hub.words import say
 
 LOOK_S: Final = 1.0
@@ -157,11 +158,8 @@ async def _watch(app: web.Application) -> None:
 
 
 async def _watching(app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(_watch(app), name="lease watch")
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with running("lease watch", _watch(app)):
+        yield
 
 
 async def _close(app: web.Application) -> None:

@@ -12,7 +12,6 @@ persistent session, and comes again. What is refused for good is acknowledged an
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -27,6 +26,7 @@ from hub.ingest.decode import Format
 from hub.ingest.take import REFUSED, take
 from hub.keys import CONFIG, REGISTRY
 from hub.problem import Problem
+from hub.tasks import running
 
 if TYPE_CHECKING:
     from aiomqtt import Client, Message
@@ -163,8 +163,5 @@ async def mqtt_context(app: web.Application) -> AsyncIterator[None]:
     if not app[CONFIG].mqtt.host:
         yield
         return
-    task = asyncio.create_task(Intake(app).run(), name="mqtt")
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with running("mqtt", Intake(app).run()):
+        yield

@@ -30,6 +30,7 @@ from hub.store import Change, Store, StoreBusy
 from hub.store.changes import committed_position
 from hub.store.engine import reading
 from hub.store.tables import COUNTER, DECISION, PURGE
+from hub.tasks import running
 from hub.words import say
 
 if TYPE_CHECKING:
@@ -180,14 +181,7 @@ async def audit_context(app: web.Application) -> AsyncIterator[None]:
         said: dict[str, str | int | float | bool] = dict(warning.values)
         await audit.append(Record(_now_us(), "configuration", "hub", warning.code, warning.words, said))
     await audit.sign_head(_now_us())
-    tasks = [
-        asyncio.create_task(follower.run(), name="audit"),
-        asyncio.create_task(count_hours(app), name="sensor hours"),
-    ]
-    yield
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    async with running("audit", follower.run()), running("sensor hours", count_hours(app)):
+        yield
     await follower.tell_refusals()
     await audit.append(Record(_now_us(), "stop", "hub", config.site.name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +16,7 @@ from hub.keys import CONFIG, LOG, OUTBOX, REGISTRY, STORE
 from hub.sinks.influx import CONSUMER, ChangeSource, InfluxTarget, InfluxWriter, MessageSource, Pump
 from hub.sinks.outbox import OutboxWorker
 from hub.store.changes import forget_consumer
+from hub.tasks import running
 
 if TYPE_CHECKING:
     from hub.sinks.grafana import GrafanaSink
@@ -48,11 +48,8 @@ async def outbox_context(app: web.Application) -> AsyncIterator[None]:
     worker = OutboxWorker(app[STORE], config.webhooks, source=config.http.public_url or "tocsin")
     app[OUTBOX] = worker
     await worker.open()
-    task = asyncio.create_task(_kept_alive("webhooks", worker.run), name="outbox")
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with running("outbox", _kept_alive("webhooks", worker.run)):
+        yield
     await worker.close()
 
 
@@ -71,13 +68,8 @@ async def influx_context(app: web.Application) -> AsyncIterator[None]:
     messages = MessageSource(app[LOG], app[REGISTRY], ZoneInfo(config.time_zone))
     sources = (messages, ChangeSource(app[STORE], config.language))
     app[INFLUX] = tuple(Pump(source, writer.write, random.random) for source in sources)
-    tasks = [asyncio.create_task(_kept_alive("influx", pump.run), name="influx") for pump in app[INFLUX]]
-    yield
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    async with running("influx", *(_kept_alive("influx", pump.run) for pump in app[INFLUX])):
+        yield
     await writer.close()
 
 
@@ -102,9 +94,6 @@ async def grafana_context(app: web.Application) -> AsyncIterator[None]:
     )
     sink: GrafanaSink = await outlet.GrafanaSink.open(app[STORE], target)
     app[GRAFANA] = sink
-    task = asyncio.create_task(_kept_alive("grafana", sink.run), name="grafana")
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with running("grafana", _kept_alive("grafana", sink.run)):
+        yield
     await sink.close()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+
+from hub.salvage import sync
 
 MANIFEST: Final = "manifest.json"
 LOG_FILE: Final = "log.sqlite"
@@ -64,9 +65,9 @@ def back_up(data_dir: Path, target: Path, made: datetime) -> Path:
         files = tuple(_copy(data_dir / name, unfinished / name, name) for name in _names(data_dir))
         manifest = Manifest(made.astimezone(UTC).isoformat(timespec="seconds"), files)
         (unfinished / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
-        _sync(unfinished / MANIFEST)
+        sync(unfinished / MANIFEST)
         unfinished.rename(folder)
-        _sync(target)
+        sync(target)
     except (OSError, sqlite3.Error) as error:
         raise BackupRefused("backup_failed", f"the backup could not be written to {target}: {error}") from error
     verify(folder)
@@ -108,11 +109,11 @@ def put_back(folder: Path, data_dir: Path, replace: bool = False) -> Manifest:
         for one in manifest.files:
             (fresh / one.name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(folder / one.name, fresh / one.name)
-            _sync(fresh / one.name)
+            sync(fresh / one.name)
         if data_dir.exists():
             data_dir.rename(_aside(data_dir))
         fresh.rename(data_dir)
-        _sync(data_dir.parent)
+        sync(data_dir.parent)
     except OSError as error:
         raise BackupRefused("restore_failed", f"the backup could not be put back: {error}") from error
     return manifest
@@ -145,7 +146,7 @@ def _copy(source: Path, target: Path, name: str) -> Copied:
         target.chmod(0o600)
     else:
         shutil.copy2(source, target)
-    _sync(target)
+    sync(target)
     return Copied(name, target.stat().st_size, _sha256(target))
 
 
@@ -187,11 +188,3 @@ def _in_use(path: Path) -> bool:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 from zoneinfo import ZoneInfo
@@ -12,6 +10,7 @@ from aiohttp import web
 
 from hub.keys import CONFIG, STORE
 from hub.store.keeping import keep
+from hub.tasks import running
 
 
 async def keeping_context(app: web.Application) -> AsyncIterator[None]:
@@ -19,8 +18,5 @@ async def keeping_context(app: web.Application) -> AsyncIterator[None]:
     config = app[CONFIG]
     zone = ZoneInfo(config.time_zone)
     work = keep(app[STORE], config.keeping, lambda: time.time_ns() // 1_000, zone)
-    task = asyncio.create_task(work, name="keeping")
-    yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    async with running("keeping", work):
+        yield

@@ -4,7 +4,8 @@ import { announce, armSound, beep, title, toggleSound } from "./alarm.js";
 import { api } from "./api.js";
 import { Detail } from "./detail.js";
 import { h, put } from "./dom.js";
-import { probability, setClock } from "./format.js";
+import { enter, failure } from "./enter.js";
+import { probability } from "./format.js";
 import { Header } from "./header.js";
 import { helpDialog, openHelp } from "./help.js";
 import { History } from "./history.js";
@@ -15,7 +16,6 @@ import { Panel } from "./panel.js";
 import { Queue } from "./queue.js";
 import { mayReport, Report } from "./report.js";
 import { Sensors } from "./sensors.js";
-import { signInForm } from "./session.js";
 import { state } from "./state.js";
 import { Stream } from "./stream.js";
 import { askAgain, forgetReason, givenReason, reasonName } from "./why.js";
@@ -30,42 +30,15 @@ function view(name, ...children) {
   root.dataset.view = name;
   root.removeAttribute("aria-busy");
   put(root, ...children, alarms);
+  if (name !== "gate") return;
+  stream?.stop();
+  root.querySelector("input")?.focus();
 }
 
 async function begin() {
   await speak(speaking());
   view("loading", h("main", { class: "gate" }, h("p", { class: "loading", role: "status" }, t("loading"))));
-  let status;
-  try {
-    status = await api.status();
-  } catch (problem) {
-    failed(problem);
-    return;
-  }
-  setClock(status.time_zone, status.now_us);
-  if (!status.person) {
-    signIn(status);
-    return;
-  }
-  state.takeStatus(status);
-  await open();
-}
-
-function signIn(status) {
-  stream?.stop();
-  forgetReason(); // it was another person's, or another time's
-  const onLanguage = async (code) => {
-    await speak(code, true);
-    signIn(status);
-  };
-  view("gate", signInForm(status, { onDone: () => location.reload(), onLanguage }));
-  root.querySelector("input")?.focus();
-}
-
-function failed(problem) {
-  view("failed", h("main", { class: "gate" }, h("div", { class: "sign-in", role: "alert" },
-    h("h1", {}, t("error.title")), h("p", {}, problem.message || t("error.unreachable")),
-    h("button", { type: "button", class: "act act-primary", onclick: again }, t("again")))));
+  if (await enter(view, again)) await open();
 }
 
 function again() {
@@ -86,7 +59,7 @@ async function open() {
     await linked();
   } catch (problem) {
     if (problem.status === 401) location.reload();
-    else failed(problem);
+    else view("failed", failure(problem, again));
     return;
   }
   why();

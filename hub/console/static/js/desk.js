@@ -11,10 +11,9 @@ import { quality } from "./desk/quality.js";
 import { requests } from "./desk/requests.js";
 import { roster } from "./desk/roster.js";
 import { h, put } from "./dom.js";
-import { setClock } from "./format.js";
+import { enter } from "./enter.js";
 import { Header } from "./header.js";
 import { unhurried } from "./hold.js";
-import { signInForm } from "./session.js";
 import { state } from "./state.js";
 import { Stream } from "./stream.js";
 import { askAgain, forgetReason } from "./why.js";
@@ -43,22 +42,7 @@ function open() {
 
 async function begin() {
   await speak(speaking());
-  let status;
-  try {
-    status = await api.status();
-  } catch (problem) {
-    view("failed", h("main", { class: "gate" }, h("div", { class: "sign-in", role: "alert" }, h("h1", {}, t("error.title")),
-      h("p", {}, problem.message || t("error.unreachable")), h("button", { type: "button", class: "act act-primary", onclick: begin }, t("again")))));
-    return;
-  }
-  setClock(status.time_zone, status.now_us);
-  if (!status.person) {
-    forgetReason();
-    const gate = () => view("gate", signInForm(status, { onDone: () => location.reload(), onLanguage: async (code) => { await speak(code, true); gate(); } }));
-    gate();
-    return;
-  }
-  state.takeStatus(status);
+  if (!(await enter(view, begin))) return;
   header = new Header({ onLanguage, technician: true, onSignOut: () => { forgetReason(); api.signOut().finally(() => location.assign("/")); } });
   view("desk", h("a", { class: "skip", href: "#main" }, t("skip.content")), header.element, nav, main);
   header.draw();

@@ -3,13 +3,12 @@
 import { api } from "./api.js";
 import { Box, figure, herePosition, mayChange } from "./box.js";
 import { h, put } from "./dom.js";
-import { setClock } from "./format.js";
+import { enter } from "./enter.js";
 import { coverageOf } from "./field/coverage.js";
 import { forgetPending, pending, sendPending, watchPending } from "./field/pending.js";
 import { Header } from "./header.js";
 import { unhurried } from "./hold.js";
 import { Sensors } from "./sensors.js";
-import { signInForm } from "./session.js";
 import { state } from "./state.js";
 import { Stream } from "./stream.js";
 import { speak, speaking, t } from "./words.js";
@@ -26,23 +25,8 @@ function view(name, ...children) {
 
 async function begin() {
   await speak(speaking());
-  let status;
-  try {
-    status = await api.status();
-  } catch (problem) {
-    view("failed", h("main", { class: "gate" }, h("div", { class: "sign-in", role: "alert" }, h("h1", {}, t("error.title")),
-      h("p", {}, problem.message || t("error.unreachable")), h("button", { type: "button", class: "act act-primary", onclick: begin }, t("again")))));
-    return;
-  }
-  setClock(status.time_zone, status.now_us);
-  document.title = `${t("technician.title")} · ${status.site.name}`;
-  if (!status.person) {
-    const gate = () => view("gate", signInForm(status, { onDone: () => location.reload(), onLanguage: async (code) => { await speak(code, true); gate(); } }));
-    gate();
-    return;
-  }
-  state.takeStatus(status);
-  open();
+  const named = ({ site }) => { document.title = `${t("technician.title")} · ${site.name}`; };
+  if (await enter(view, begin, named)) open();
 }
 
 async function open() {

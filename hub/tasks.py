@@ -1,0 +1,23 @@
+"""Work that runs beside the application: begun with a service, ended with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+
+@contextlib.asynccontextmanager
+async def running(name: str, *works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run `works` as tasks called `name` until the block ends; then they are cancelled and waited for.
+
+    Raises what a work raised that ended by itself.
+    """
+    tasks = [asyncio.create_task(work, name=name) for work in works]
+    yield
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
