@@ -111,7 +111,23 @@ def pull_file(entry: Entry, address: str) -> int:
     """Fetch the file of `entry` from `address` (http, https or a path), keep it if its hash is right; its size, bytes.
 
     Raises:
-        ModelRefused: `model_not_reachable`, `model_too_large`, or `model_hash_differs` (nothing is kept then).
+        ModelRefused: as `content_of` and `keep`, or `model_hash_differs` (nothing is kept then).
+    """
+    content = content_of(address)
+    found = hashlib.sha256(content).hexdigest()
+    if found != entry.sha256:
+        raise ModelRefused(
+            "model_hash_differs", f"{address}: sha256 is {found[:12]}…, the registry says {entry.sha256[:12]}…"
+        )
+    keep(content, entry.file)
+    return len(content)
+
+
+def content_of(address: str) -> bytes:
+    """What lies at `address`, an http(s) address or a path, whole.
+
+    Raises:
+        ModelRefused: `model_not_reachable` or `model_too_large`.
     """
     try:
         if address.startswith(("https://", "http://")):
@@ -124,16 +140,22 @@ def pull_file(entry: Entry, address: str) -> int:
         raise ModelRefused("model_not_reachable", f"{address}: {problem}") from problem
     if len(content) > LARGEST_BYTES:
         raise ModelRefused("model_too_large", f"{address}: more than {LARGEST_BYTES:,} bytes")
-    found = hashlib.sha256(content).hexdigest()
-    if found != entry.sha256:
-        raise ModelRefused(
-            "model_hash_differs", f"{address}: sha256 is {found[:12]}…, the registry says {entry.sha256[:12]}…"
-        )
-    entry.file.parent.mkdir(parents=True, exist_ok=True)
-    half = entry.file.with_suffix(".part")
-    half.write_bytes(content)
-    half.replace(entry.file)
-    return len(content)
+    return content
+
+
+def keep(content: bytes, file: Path) -> None:
+    """Put `content` at `file` in one step: whoever reads meanwhile gets the old file or the new one.
+
+    Raises:
+        ModelRefused: `model_not_writable`.
+    """
+    half = file.with_suffix(".part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        half.write_bytes(content)
+        half.replace(file)
+    except OSError as problem:
+        raise ModelRefused("model_not_writable", f"{file}: {problem.strerror or problem}") from problem
 
 
 def write(

@@ -1,8 +1,9 @@
-"""`tocsin models`: list, train, evaluate and pull the acoustic models; TensorFlow is loaded for the middle two only."""
+"""`tocsin models`: list, train, evaluate and pull models; TensorFlow is loaded for the middle two only."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from models.fetched import Fetched
     from models.pipeline import Job
 
-app = typer.Typer(no_args_is_help=True, help="List, train, evaluate and pull the acoustic models.")
+app = typer.Typer(no_args_is_help=True, help="List, train, evaluate and pull models.")
 
 Data = Annotated[Path, typer.Option(help="Folder of labelled recordings (manifest.csv and sound files).")]
 Livefire = Annotated[Path | None, typer.Option(help="Folder of live-fire tests; default DATA/../livefire if there.")]
@@ -29,6 +31,7 @@ Threads = Annotated[int, typer.Option(help="Threads that TensorFlow may use.", m
 @app.command("list", epilog="Example: tocsin models list --json")
 def list_models(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
     """Name every registered model and say whether it may run: its card is there and its hash is right."""
+    from models.fetched import KNOWN
     from models.registry import ModelRefused, entries
 
     rows: list[dict[str, Any]] = []
@@ -51,14 +54,31 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Machine-re
                 "detail": detail,
             }
         )
+    optional = [_fetched(model) for model in KNOWN.values()]
     if as_json:
-        print(json.dumps({"models": rows}))
+        print(json.dumps({"models": rows, "optional": optional}))
     else:
         for row in rows:
             labels = ", ".join(f"{label} ≥ {threshold:.2f}" for label, threshold in row["labels"].items())
             typer.echo(f"{row['name']}  {row['state']}  {labels}\n  {row['detail'] or row['card']}")
+        for row in optional:
+            typer.echo(f"{row['name']}  {row['state']}  {row['purpose']}\n  {row['detail']}")
     if any(row["state"] != "ok" for row in rows):
         raise typer.Exit(1)
+
+
+def _fetched(model: Fetched) -> dict[str, str]:
+    """A model of others as a row: whether it was fetched, and whether it is the right one."""
+    from models.registry import ModelRefused
+
+    row = {"name": model.name, "purpose": model.purpose, "licence": model.licence, "state": "not_fetched"}
+    try:
+        found = model.read()
+    except ModelRefused as problem:
+        return {**row, "state": problem.code, "detail": f"{model.file}: {problem}"}
+    if found is None:
+        return {**row, "detail": f"optional; `tocsin models pull {model.name}` fetches it"}
+    return {**row, "name": found[0], "state": "ok", "detail": str(model.file)}
 
 
 @app.command(epilog="Example: tocsin models evaluate --data ../shared/data/audio --work artifacts/models")
@@ -119,20 +139,54 @@ def train(
     typer.echo(f"{registry.entries(target)[registry.DEFAULT].full_name} in {target}")
 
 
-@app.command(epilog="Example: tocsin models pull tocsin-acoustic --address https://models.example.org/a.tflite")
+@app.command(
+    epilog="Examples:  tocsin models pull yolox-nano   |   tocsin models pull yolox-nano --from yolox_nano.onnx "
+    "--accept-licence   |   tocsin models pull tocsin-acoustic --address https://models.example.org/a.tflite"
+)
 def pull(
-    name: Annotated[str, typer.Argument(help="A model of the registry.")],
-    address: Annotated[str, typer.Option(help="Where its file is: an http(s) address, or a path.")],
+    name: Annotated[str, typer.Argument(help="yolox-nano (the camera's optional detector), or one of the registry.")],
+    address: Annotated[
+        str, typer.Option(help="Where its file is: an http(s) address. Default: its makers' release.")
+    ] = "",
+    from_file: Annotated[
+        Path | None, typer.Option("--from", help="A file that was carried here: for a box without network.")
+    ] = None,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="Accept the licence that is shown, without being asked.")
+    ] = False,
 ) -> None:
-    """Fetch a model's file; it is kept only if its sha256 is the one in the registry."""
+    """Fetch a model's file; it is kept only if its sha256 is the pinned one.
+
+    The optional detector belongs to others: its licence is shown first and has to be accepted. Every rule of a camera
+    works without it, less well.
+    """
+    from models.fetched import KNOWN
     from models.registry import ModelRefused, find, pull_file
 
+    source = str(from_file) if from_file is not None else address
     try:
-        entry = find(name)
-        size = pull_file(entry, address)
+        if name in KNOWN:
+            typer.echo(KNOWN[name].notice)
+            if not accept_licence and not _accepted():
+                _refuse("licence_not_accepted", "nothing was fetched; give --accept-licence to accept it")
+            full_name, file = KNOWN[name].pull(source or None)
+            size = file.stat().st_size
+        else:
+            entry = find(name)
+            if not source:
+                _refuse("address_missing", f"{entry.name} has no public release: give --address or --from")
+            size, full_name, file = pull_file(entry, source), entry.full_name, entry.file
     except ModelRefused as problem:
-        _refuse(problem.code, str(problem))
-    typer.echo(f"{entry.full_name}: {size:,} bytes in {entry.file}")
+        mend = " Fetch it elsewhere and give it with --from." if problem.code == "model_not_reachable" else ""
+        _refuse(problem.code, f"{problem}.{mend}" if mend else str(problem))
+    typer.echo(f"{full_name}: {size:,} bytes in {file}")
+
+
+def _accepted() -> bool:
+    """True when whoever sits here says yes; nobody there is no."""
+    if not sys.stdin.isatty():
+        return False
+    return typer.confirm("Accept this licence?", default=False)
 
 
 def _limit(threads: int) -> None:
