@@ -76,11 +76,6 @@ async def history(request: web.Request) -> web.Response:
 _SPANS: Final = (("day", DAY_US), ("week", 7 * DAY_US))
 
 
-def _metres(a: SensorRecord, b: SensorRecord) -> float:
-    east, north = Plane.at(a.latitude, a.longitude).metres(np.array([b.latitude]), np.array([b.longitude]))
-    return math.hypot(float(east[0]), float(north[0]))
-
-
 async def heard(request: web.Request) -> web.Response:
     """`GET /api/v1/sensors/{id}/heard?since=`: what this sensor and its neighbours told since then: the clap test."""
     sensor, now = await _known(request), now_us()
@@ -89,8 +84,9 @@ async def heard(request: web.Request) -> web.Response:
         raise Problem(400, "query_invalid", "`since` is a time in microseconds since the epoch.")
     await tell_read(request, f"heard around {sensor.id}", view=True)
     since = max(int(text), now - CLAP_US)
+    here = Plane.at(sensor.latitude, sensor.longitude)
     others = {
-        one.id: _metres(sensor, one)
+        one.id: here.distance_m(one.latitude, one.longitude)
         for one in await request.app[REGISTRY].sensors()
         if one.kind == "microphone" and one.revoked_us is None
     }

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pymap3d import enu2geodetic
-
-from hub.incident import Ellipse, Place
+from hub.fusion.geometry import ellipse_outline
+from hub.incident import Place
 
 MEDIA_TYPE: Final = "application/geo+json"
-ELLIPSE_POINTS: Final = 48
 
 
 def ring(points: Sequence[tuple[float, float]]) -> list[list[float]]:
@@ -23,20 +20,6 @@ def ring(points: Sequence[tuple[float, float]]) -> list[list[float]]:
     pairs = itertools.pairwise(flipped)
     doubled_area = sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)
     return flipped if doubled_area >= 0 else flipped[::-1]
-
-
-def ellipse_outline(latitude: float, longitude: float, ellipse: Ellipse) -> list[tuple[float, float]]:
-    """The ellipse as (latitude, longitude) points."""
-    bearing = math.radians(ellipse.bearing_deg)
-    points = []
-    for step in range(ELLIPSE_POINTS):
-        angle = 2.0 * math.pi * step / ELLIPSE_POINTS
-        along, across = ellipse.semi_major_m * math.cos(angle), ellipse.semi_minor_m * math.sin(angle)
-        east = along * math.sin(bearing) + across * math.cos(bearing)
-        north = along * math.cos(bearing) - across * math.sin(bearing)
-        lat, lon, _ = enu2geodetic(east, north, 0.0, latitude, longitude, 0.0)
-        points.append((float(lat), float(lon)))
-    return points
 
 
 def place_geometry(place: Place) -> dict[str, Any]:

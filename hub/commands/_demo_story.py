@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from typing import Any, Final
 
 import aiohttp
 
+from hub.fusion.plane import Plane
 from hub.words import Language, catalogue, say
 from sensors.simulator.scenario import Scenario
 from sensors.simulator.schedule import Truth, truths
 
 POLL_S: Final = 0.5
-_METRES_PER_DEGREE: Final = 111_195.0
 _BEFORE_US: Final = 1_000_000
 _SAME_S: Final = 6.0
 """An incident whose onset is this near to a true event may be about it: sound crosses the quarter in two seconds."""
@@ -38,9 +37,7 @@ def distance_m(latitude: float, longitude: float, truth: Truth) -> float | None:
     """Metres between a place and where something really happened; None where the truth has no place."""
     if truth.latitude is None or truth.longitude is None:
         return None
-    north = (latitude - truth.latitude) * _METRES_PER_DEGREE
-    east = (longitude - truth.longitude) * _METRES_PER_DEGREE * math.cos(math.radians(latitude))
-    return math.hypot(north, east)
+    return Plane.at(truth.latitude, truth.longitude).distance_m(latitude, longitude)
 
 
 class Truths:

@@ -31,6 +31,19 @@ def ellipse_of(covariance: Array) -> Ellipse:
     )
 
 
+def ellipse_outline(latitude: float, longitude: float, ellipse: Ellipse, corners: int = 48) -> Ring:
+    """The ellipse around a place as (latitude, longitude) points; not closed."""
+    plane, bearing = Plane.at(latitude, longitude), math.radians(ellipse.bearing_deg)
+    points = []
+    for corner in range(corners):
+        turn = 2.0 * math.pi * corner / corners
+        along, across = ellipse.semi_major_m * math.cos(turn), ellipse.semi_minor_m * math.sin(turn)
+        east = along * math.sin(bearing) + across * math.cos(bearing)
+        north = along * math.cos(bearing) - across * math.sin(bearing)
+        points.append(plane.degrees(east, north))
+    return tuple(points)
+
+
 def disc(plane: Plane, east: float, north: float, radius_m: float, corners: int = 48) -> Ring:
     """A closed circle as (latitude, longitude) pairs."""
     turn = 2.0 * math.pi / corners

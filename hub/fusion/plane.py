@@ -50,6 +50,10 @@ class Plane:
             (np.asarray(latitude) - self.latitude) * self.north_m,
         )
 
+    def distance_m(self, latitude: float, longitude: float) -> float:
+        """Metres from the origin."""
+        return math.hypot((longitude - self.longitude) * self.east_m, (latitude - self.latitude) * self.north_m)
+
     def degrees(self, east: float, north: float) -> tuple[float, float]:
         """Latitude and longitude of a point of the plane."""
         return self.latitude + north / self.north_m, self.longitude + east / self.east_m

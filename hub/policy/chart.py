@@ -6,11 +6,11 @@ needs no outside file and tells nobody that it was read.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
+from hub.fusion.plane import Plane
 from hub.policy.page import Picture
 from hub.policy.telling import Teller
 from hub.registry import SensorRecord
@@ -22,30 +22,27 @@ HEARD_M: Final = 300.0
 """How far a shot is placed from in a street (the spacing of the public live-fire array, DESIGN.md section 9)."""
 ROUNDED: Final = 3
 """Decimals of a degree that the public is told."""
-METRES: Final = 111_320.0
 STEPS: Final = (50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 
 Point = tuple[float, float]
 
 
-class _Plane:
+class _Sheet:
     """Degrees to picture points; the same scale both ways at the middle's latitude."""
 
     def __init__(self, points: Sequence[Point]) -> None:
         south, north = min(p[0] for p in points), max(p[0] for p in points)
         west, east = min(p[1] for p in points), max(p[1] for p in points)
-        self._squeeze = math.cos(math.radians((south + north) / 2))
-        wide = max((east - west) * METRES * self._squeeze, HEARD_M)
-        tall = max((north - south) * METRES, HEARD_M)
+        self._ground = Plane.at((south + north) / 2, (west + east) / 2)
+        wide = max((east - west) * self._ground.east_m, HEARD_M)
+        tall = max((north - south) * self._ground.north_m, HEARD_M)
         self.per_metre = min((WIDE - 2 * EDGE) / wide, (MOST_TALL - 2 * EDGE) / tall)
         self.height = tall * self.per_metre + 2 * EDGE
-        self._middle = ((south + north) / 2, (west + east) / 2)
 
     def at(self, point: Point) -> tuple[float, float]:
         """Right and down, in the picture's units."""
-        right = (point[1] - self._middle[1]) * METRES * self._squeeze
-        up = (point[0] - self._middle[0]) * METRES
-        return WIDE / 2 + right * self.per_metre, self.height / 2 - up * self.per_metre
+        east, north = (float(metres) for metres in self._ground.metres(*point))
+        return WIDE / 2 + east * self.per_metre, self.height / 2 - north * self.per_metre
 
     def path(self, polygon: Sequence[Point]) -> str:
         """A closed path."""
@@ -57,8 +54,8 @@ def _rounded(sensor: SensorRecord) -> Point:
 
 
 def _around(point: Point, metres: float) -> list[Point]:
-    high, far = metres / METRES, metres / METRES / max(0.01, math.cos(math.radians(point[0])))
-    return [(point[0] + high, point[1] + far), (point[0] - high, point[1] - far)]
+    ground = Plane.at(*point)
+    return [ground.degrees(metres, metres), ground.degrees(-metres, -metres)]
 
 
 def _shifted(sensor: SensorRecord) -> list[Point]:
@@ -85,31 +82,31 @@ def chart(teller: Teller) -> Picture | None:
     for one in cameras:
         points += _shifted(one) or _around(_rounded(one), HEARD_M / 3)
     points += list(perimeter)
-    plane = _Plane(points)
-    inner = _zones(plane, teller.facts.zones) + _perimeter(plane, perimeter)
+    sheet = _Sheet(points)
+    inner = _zones(sheet, teller.facts.zones) + _perimeter(sheet, perimeter)
     inner += "".join(
         '<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}" fill="var(--link)" fill-opacity=".10" stroke="var(--link)" '
-        'stroke-opacity=".35"/>'.format(*plane.at(_rounded(one)), HEARD_M * plane.per_metre)
+        'stroke-opacity=".35"/>'.format(*sheet.at(_rounded(one)), HEARD_M * sheet.per_metre)
         for one in microphones
     )
     inner += "".join(
-        f'<path d="{plane.path(seen)}" fill="var(--mark)" fill-opacity=".28" stroke="var(--mark)"/>'
+        f'<path d="{sheet.path(seen)}" fill="var(--mark)" fill-opacity=".28" stroke="var(--mark)"/>'
         for one in cameras
         if len(seen := _shifted(one)) >= 3
     )
     for one in sensors:
-        x, y = plane.at(_rounded(one))
+        x, y = sheet.at(_rounded(one))
         mark = (
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="var(--link)" stroke="var(--ground)"/>'
             if one.kind == "microphone"
             else f'<path d="M{x - 5:.1f} {y - 5:.1f}h10v10h-10Z" fill="var(--mark)" stroke="var(--ground)"/>'
         )
         inner += f"<g><title>{escape(one.id)}</title>{mark}</g>"
-    inner += _scale(plane)
+    inner += _scale(sheet)
     svg = (
-        f'<svg viewBox="0 0 {WIDE:.0f} {plane.height:.0f}" width="{WIDE:.0f}" height="{plane.height:.0f}" '
+        f'<svg viewBox="0 0 {WIDE:.0f} {sheet.height:.0f}" width="{WIDE:.0f}" height="{sheet.height:.0f}" '
         f'xmlns="http://www.w3.org/2000/svg" font-size="12" fill="var(--ink)" font-family="inherit">'
-        f'<rect x=".5" y=".5" width="{WIDE - 1:.0f}" height="{plane.height - 1:.0f}" fill="none" '
+        f'<rect x=".5" y=".5" width="{WIDE - 1:.0f}" height="{sheet.height - 1:.0f}" fill="none" '
         f'stroke="var(--line)"/>{inner}</svg>'
     )
     values = {"microphones": len(microphones), "cameras": len(cameras), "metres": f"{HEARD_M:.0f}"}
@@ -118,26 +115,26 @@ def chart(teller: Teller) -> Picture | None:
     return Picture(svg, w("chart_words", **values), " ".join([*legend, w("chart_rounded")]))
 
 
-def _zones(plane: _Plane, zones: Mapping[str, Sequence[Point]]) -> str:
+def _zones(sheet: _Sheet, zones: Mapping[str, Sequence[Point]]) -> str:
     return "".join(
-        f'<path d="{plane.path(zone)}" fill="none" stroke="var(--soft)" stroke-dasharray="2 4"><title>{escape(name)}'
+        f'<path d="{sheet.path(zone)}" fill="none" stroke="var(--soft)" stroke-dasharray="2 4"><title>{escape(name)}'
         "</title></path>"
         for name, zone in zones.items()
         if len(zone) >= 3
     )
 
 
-def _perimeter(plane: _Plane, perimeter: Sequence[Point]) -> str:
+def _perimeter(sheet: _Sheet, perimeter: Sequence[Point]) -> str:
     if len(perimeter) < 3:
         return ""
-    path = plane.path(perimeter)
+    path = sheet.path(perimeter)
     return f'<path d="{path}" fill="none" stroke="var(--ink)" stroke-width="1.5" stroke-dasharray="8 5"/>'
 
 
-def _scale(plane: _Plane) -> str:
+def _scale(sheet: _Sheet) -> str:
     """A bar of a round length, and where north is."""
-    step = max((one for one in STEPS if one * plane.per_metre <= WIDE / 4), default=STEPS[0])
-    long, low = step * plane.per_metre, plane.height - 14
+    step = max((one for one in STEPS if one * sheet.per_metre <= WIDE / 4), default=STEPS[0])
+    long, low = step * sheet.per_metre, sheet.height - 14
     words = f"{step} m" if step < 1_000 else f"{step // 1_000} km"
     bar = f'<path d="M14 {low - 6:.1f}v6h{long:.1f}v-6" fill="none" stroke="var(--ink)" stroke-width="1.5"/>'
     label = f'<text x="{22 + long:.1f}" y="{low:.1f}">{words}</text>'

@@ -8,14 +8,14 @@ of the schema.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 from xml.etree import ElementTree
 
-from hub.incident import Ellipse, Incident, Place
+from hub.fusion.geometry import ellipse_outline
+from hub.incident import Incident, Place
 from hub.store.records import MessageKind, Notice
 from hub.words import LANGUAGES, Language, say
 
@@ -39,8 +39,6 @@ _HEADLINES: Final[dict[MessageKind, str]] = {
 }
 _XML_FORBIDS: Final = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
 """XML 1.0 has no place for control characters, not even escaped; a person may have pasted one."""
-
-_METRES_PER_DEGREE: Final = 111_320.0
 
 
 def cap_time(time_us: int) -> str:
@@ -119,25 +117,12 @@ def _description(incident: Incident, language: Language) -> str:
 def _corners(place: Place) -> Iterator[tuple[float, float]]:
     """The closed ring of the place, latitude first; nothing for a bare point."""
     if place.ellipse is not None:
-        yield from ellipse_ring(place.latitude, place.longitude, place.ellipse)
+        ring = ellipse_outline(place.latitude, place.longitude, place.ellipse, ELLIPSE_CORNERS)
+        yield from (*ring, ring[0])
     elif len(place.outline) >= 3:
         yield from place.outline
         if place.outline[0] != place.outline[-1]:
             yield place.outline[0]
-
-
-def ellipse_ring(latitude: float, longitude: float, ellipse: Ellipse) -> list[tuple[float, float]]:
-    """The ellipse as a closed ring of (latitude, longitude) on a local plane."""
-    bearing = math.radians(ellipse.bearing_deg)
-    shrink = math.cos(math.radians(latitude))
-    ring = []
-    for corner in range(ELLIPSE_CORNERS):
-        turn = 2 * math.pi * corner / ELLIPSE_CORNERS
-        along, across = ellipse.semi_major_m * math.cos(turn), ellipse.semi_minor_m * math.sin(turn)
-        north = along * math.cos(bearing) - across * math.sin(bearing)
-        east = along * math.sin(bearing) + across * math.cos(bearing)
-        ring.append((latitude + north / _METRES_PER_DEGREE, longitude + east / (_METRES_PER_DEGREE * shrink)))
-    return [*ring, ring[0]]
 
 
 def _add(parent: ElementTree.Element, name: str, text: str) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 from yarl import URL
 
+from hub.fusion.geometry import distance_to_ring_m, inside
 from hub.incident import Incident, Place
 
 Point = tuple[float, float]
-
-_METRES_PER_DEGREE = 111_320.0
 
 
 class EndpointRefused(ValueError):
@@ -101,30 +99,4 @@ def may_lie_in(place: Place, polygon: tuple[Point, ...]) -> bool:
     """
     reach_m = place.ellipse.semi_major_m if place.ellipse else 0.0
     points = ((place.latitude, place.longitude), *place.outline)
-    return any(inside(point, polygon) for point in points) or distance_to_m(points[0], polygon) <= reach_m
-
-
-def inside(point: Point, polygon: tuple[Point, ...]) -> bool:
-    """Even-odd rule; `polygon` may be closed or not."""
-    y, x = point
-    crossings = False
-    for (y1, x1), (y2, x2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
-        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) / (y2 - y1) * (x2 - x1):
-            crossings = not crossings
-    return crossings
-
-
-def distance_to_m(point: Point, polygon: tuple[Point, ...]) -> float:
-    """Metres from the point to the nearest edge, on a local plane."""
-    shrink = math.cos(math.radians(point[0]))
-
-    def plane(corner: Point) -> tuple[float, float]:
-        return (corner[1] - point[1]) * shrink * _METRES_PER_DEGREE, (corner[0] - point[0]) * _METRES_PER_DEGREE
-
-    nearest = math.inf
-    for start, end in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
-        (x1, y1), (x2, y2) = plane(start), plane(end)
-        length2 = (x2 - x1) ** 2 + (y2 - y1) ** 2
-        along = 0.0 if length2 == 0 else max(0.0, min(1.0, -(x1 * (x2 - x1) + y1 * (y2 - y1)) / length2))
-        nearest = min(nearest, math.hypot(x1 + along * (x2 - x1), y1 + along * (y2 - y1)))
-    return nearest
+    return distance_to_ring_m(polygon, *points[0]) <= reach_m or any(inside(polygon, *point) for point in points[1:])

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.incident import Ellipse, Incident, Place
-from hub.sinks.cap import NAMESPACE, cap, ellipse_ring, sender_name
-from hub.sinks.endpoints import distance_to_m
+from hub.incident import Incident, Place
+from hub.sinks.cap import NAMESPACE, cap, sender_name
 from hub.store import Notice
 from hub.store.records import Reference
 
@@ -111,17 +110,6 @@ def test_a_polygon_is_closed_with_latitude_first(make_incident: Maker) -> None:
 def test_a_bare_point_is_a_circle(make_incident: Maker) -> None:
     alert = read(cap(notice(make_incident(place=Place("zone", 45.43, 4.38))), "tocsin"))
     assert said(alert, "info/area/circle") == "45.430000,4.380000 0.0"
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.floats(-60, 60), st.floats(1.0, 500.0), st.floats(0.05, 1.0), st.floats(0.0, 180.0))
-def test_the_ring_of_an_ellipse_reaches_as_far_as_its_axes(
-    latitude: float, major_m: float, ratio: float, bearing: float
-) -> None:
-    ring = ellipse_ring(latitude, 4.0, Ellipse(major_m, major_m * ratio, bearing))
-    distances = [distance_to_m((latitude, 4.0), (corner, corner, corner)) for corner in ring]
-    assert max(distances) == pytest.approx(major_m, rel=1e-3)
-    assert min(distances) == pytest.approx(major_m * ratio, rel=1e-3)
 
 
 @settings(max_examples=50, deadline=None)

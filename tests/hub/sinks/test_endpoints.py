@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.fusion.geometry import inside
 from hub.incident import Ellipse, Incident, Place
-from hub.sinks.endpoints import Endpoint, inside, may_lie_in
+from hub.sinks.endpoints import Endpoint, may_lie_in
 
 Maker = Callable[..., Incident]
 SQUARE = ((45.43, 4.38), (45.44, 4.38), (45.44, 4.39), (45.43, 4.39))
@@ -47,5 +48,5 @@ def test_an_incident_that_may_lie_in_the_zone_counts_as_in_it() -> None:
 
 @given(st.floats(45.42, 45.45), st.floats(4.37, 4.40))
 def test_a_point_is_inside_a_square_where_its_bounds_say_so(latitude: float, longitude: float) -> None:
-    assert inside((latitude, longitude), SQUARE) == (45.43 <= latitude < 45.44 and 4.38 <= longitude < 4.39)
-    assert inside((latitude, longitude), (*SQUARE, SQUARE[0])) == inside((latitude, longitude), SQUARE)
+    assert inside(SQUARE, latitude, longitude) == (45.43 <= latitude < 45.44 and 4.38 <= longitude < 4.39)
+    assert inside((*SQUARE, SQUARE[0]), latitude, longitude) == inside(SQUARE, latitude, longitude)
