@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
@@ -105,14 +106,28 @@ class Episode:
         dx, dy = table.east_m[row] - self.east, table.north_m[row] - self.north
         if d.exercise != self.exercise or dx * dx + dy * dy > self.reach_m**2:
             return False
-        if not self.start_us <= onset <= self._until_us(settings):
+        if not self.start_us <= onset <= self._until_us(settings) or self._after(held, table, settings):
             return False
+        if self.settled and now_us - onset <= settings.allowed_lateness_s * 1e6:
+            return False  # what comes in time corrects nothing: it has a window of its own
         self.heard_us = now_us
         self.dirty = True
         self.late = self.late or self.settled
         due = now_us + round((settings.again_s if self.sources else settings.first_wait_s) * 1e6)
         self.due_us = due if self.due_us is None else min(self.due_us, due)
         return True
+
+    def _after(self, held: Held, table: SiteTable, settings: FusionSettings) -> bool:
+        """True for a pick that no round known here, nor one a silence later from the same place, can have made.
+
+        Sound takes seconds to cross a neighbourhood: what is fired a silence after the last round may be heard before
+        the farthest sensor would have heard that round. It gets a window of its own, and is told like any other shot.
+        """
+        onset, _, row, _ = held
+        per_m = 1e6 / SLOWEST_MPS
+        x, y = table.east_m[row], table.north_m[row]
+        ends = [s.last_us + math.hypot(x - s.east, y - s.north) * per_m for s in self.sources]
+        return bool(ends) and onset > max(ends) + settings.quiet_s * 1e6
 
     def camera_spoke(self, d: Detection, now_us: int, settings: FusionSettings) -> None:
         """Look again soon if a camera saw something around this time."""
@@ -178,12 +193,21 @@ class Episode:
             limit_us = settings.worst_clock_sigma_s * 1e6
         unsure = [h[3] for h in held if h[3].clock_sigma_us > limit_us]
         held = [h for h in held if h[3].clock_sigma_us <= limit_us and h[1] not in taken]
+        held = [h for h in held if not self._after(h, table, settings)]
         if len(held) > settings.max_picks:
             held = sorted(sorted(held, key=lambda h: (-h[3].score, h[0], h[1]))[: settings.max_picks])
         if not held:
             return []
         hood = neighbourhood(table, held)
-        explained = _explained(hood, [s for other in others for s in other.sources], table, engine.air, settings)
+        before, beside = self._before_and_beside([s for other in others for s in other.sources], settings)
+        echoes = _explained(hood, before, table, engine.air, settings)
+        if any(echoes):
+            # What an earlier shot left behind is no round of this one.
+            held = [h for h, echo in zip(held, echoes, strict=True) if not echo]
+            if not held:
+                return []
+            hood = neighbourhood(table, held)
+        explained = _explained(hood, beside, table, engine.air, settings)
         best: dict[str, float] = {}
         for d in hood.detections:
             best[d.sensor] = max(best.get(d.sensor, 0.0), d.score)
@@ -192,10 +216,14 @@ class Episode:
         sources = None if thorough or not known else grown(hood.picks, known, explained, engine.air, settings)
         if sources is None:
             sources = find_sources(
-                hood.picks, engine.air, settings, explained=explained, quick=not thorough, known=known
+                hood.picks, engine.air, settings, most=max(2, len(known) + 1), explained=explained,
+                quick=not thorough, known=known,
             )  # fmt: skip
         heard = [[(us - hood.zero_us) * 1e-6 for us in s.rounds_us] for other in others for s in other.sources]
         sources = [s for s in sources if not any(answers(s.emissions, np.array(h), settings) for h in heard)]
+        if self.sources:
+            last_s = (max(s.last_us for s in self.sources) - hood.zero_us) * 1e-6 + settings.quiet_s
+            sources = [s for s in sources if s.emissions[0] <= last_s]
         self._follow(hood, sources, table)
         if not sources:
             strong = [i for i, d in enumerate(hood.detections) if d.score >= settings.solo_score and not explained[i]]
@@ -208,6 +236,17 @@ class Episode:
         self.last_us = max([self.last_us, *(a.onset_us for shot in shots for a in shot.arrivals)])
         shots = [replace(s, evidence=(*s.evidence, *clock_terms(s, unsure, table, engine.air))) for s in shots]
         return sorted(shots, key=lambda shot: (shot.onset_us, shot.latitude))
+
+    def _before_and_beside(
+        self, sources: list[Placed], settings: FusionSettings
+    ) -> tuple[list[Placed], list[Placed]]:  # fmt: skip
+        """Of other episodes' sources those whose echoes were over when this episode began, and the rest."""
+        before, beside = [], []
+        for source in sources:
+            crossing_us = math.hypot(source.east - self.east, source.north - self.north) / SLOWEST_MPS * 1e6
+            over_us = source.last_us + crossing_us + settings.echo_tail_s * 1e6
+            (before if over_us < self.trigger_us else beside).append(source)
+        return before, beside
 
     def _follow(self, hood: Neighbourhood, sources: list[Source], table: SiteTable) -> None:
         """Keep the places in the table's plane, and move the neighbourhood to the first of them."""
@@ -237,7 +276,7 @@ class Episode:
         changed: list[Incident] = []
         free = list(range(len(self.incidents)))
         for shot in shots:
-            mine = self._same_as(shot, free)
+            mine = self._same_as(shot, free, settings)
             if mine is None:
                 incident = self._incident(shot, None, now_us)
                 least = settings.publish_probability if self.settled else settings.early_probability
@@ -258,11 +297,16 @@ class Episode:
         self.used = {a.detection.int for incident in self.incidents for a in incident.arrivals}
         return changed
 
-    def _same_as(self, shot: Shot, free: list[int]) -> int | None:
-        """The incident told before that this shot revises: the one that shares most detections, else the first one."""
+    def _same_as(self, shot: Shot, free: list[int], settings: FusionSettings) -> int | None:
+        """The incident told before that this shot revises: the one that shares most detections, else one of its moment.
+
+        None for another shot: an incident that a person has judged must never come to mean something else.
+        """
         mine = shot.detections
         shared = {i: len(mine & {a.detection for a in self.incidents[i].arrivals}) for i in free}
-        return max(free, key=lambda i: (shared[i], -i), default=None)
+        beside_us = settings.echo_tail_s * 1e6
+        near = [i for i in free if shared[i] or abs(self.incidents[i].onset_us - shot.onset_us) <= beside_us]
+        return max(near, key=lambda i: (shared[i], -i), default=None)
 
     def _incident(self, shot: Shot, previous: Incident | None, now_us: int) -> Incident:
         if previous is None:
