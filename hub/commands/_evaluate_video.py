@@ -13,6 +13,7 @@ from hub.commands._figures import Evaluated, show
 if TYPE_CHECKING:
     from hub.commands._video_clips import Clip
     from hub.commands._video_runs import Tally
+    from sensors.camera.detector import Detector
 
 
 def share(found: int, events: int) -> Evaluated:
@@ -68,10 +69,46 @@ def _explain(kind: str, tallies: dict[str, Tally]) -> None:
             typer.echo(f"{kind} {rule}: false alarm in {alarm}", err=True)
 
 
+def _tallies(clips: list[Clip], *, composites: bool, negative_hour: bool) -> dict[str, dict[str, Tally]]:
+    """What the rules did, by the suffix of their figures."""
+    from hub.commands._video_composites import composited, hour, in_weather
+    from hub.commands._video_runs import run_clips, wrong_way
+
+    tallies = {"": run_clips(clips)}
+    for clip in clips:
+        for event in clip.events:
+            if event.rule == "wrong_way_by_config":
+                wrong_way(clip, event, tallies[""])
+    if composites:
+        tallies["_composited"] = composited(clips)
+        for kind in ("night", "rain", "shake"):
+            tallies[f"_composited_{kind}"] = in_weather(clips, kind)
+    if negative_hour:
+        tallies["_hour"] = hour(clips)
+    return tallies
+
+
+def _detector(file: Path) -> Detector:
+    """The detector in `file`, hash checked; exits where it is another."""
+    from models.fetched import YOLOX_NANO
+    from models.registry import ModelRefused, content_of
+    from sensors.camera.detector import Detector
+
+    try:
+        content = content_of(str(file))
+        return Detector(YOLOX_NANO.known(content), content)
+    except ModelRefused as problem:
+        typer.echo(f"{problem} [{problem.code}]", err=True)
+        raise typer.Exit(2) from None
+
+
 def video(
     data: Annotated[Path, typer.Option(help="Folder with manifest.csv and clips, laid out as data/video.")],
     composites: Annotated[bool, typer.Option(help="Also clips composited from the real ones, reported apart.")] = False,
     negative_hour: Annotated[bool, typer.Option(help="Also an hour of altered clips; takes minutes.")] = False,
+    detector: Annotated[
+        Path | None, typer.Option(help="File of the optional detector: everything again with it, reported apart.")
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Name each miss and each false alarm.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable figures.")] = False,
 ) -> None:
@@ -82,7 +119,7 @@ def video(
     the true one none.
     """
     from hub.commands._video_clips import ManifestError, read_clips
-    from hub.commands._video_runs import run_clips, wrong_way
+    from hub.commands._video_runs import DETECTOR
 
     try:
         clips = _readable(read_clips(data))
@@ -92,20 +129,12 @@ def video(
     if not clips:
         typer.echo(f"{data} holds no clip that can be decoded [no_clips]", err=True)
         raise typer.Exit(2)
-    tallies = {"": run_clips(clips)}
-    for clip in clips:
-        for event in clip.events:
-            if event.rule == "wrong_way_by_config":
-                wrong_way(clip, event, tallies[""])
-    if composites or negative_hour:
-        from hub.commands._video_composites import composited, hour, in_weather
-
-        if composites:
-            tallies["_composited"] = composited(clips)
-            for kind in ("night", "rain", "shake"):
-                tallies[f"_composited_{kind}"] = in_weather(clips, kind)
-        if negative_hour:
-            tallies["_hour"] = hour(clips)
+    tallies = _tallies(clips, composites=composites, negative_hour=negative_hour)
+    if detector is not None:
+        token = DETECTOR.set(_detector(detector))
+        again = _tallies(clips, composites=composites, negative_hour=negative_hour)
+        DETECTOR.reset(token)
+        tallies |= {f"_detector{suffix}": counted for suffix, counted in again.items()}
     figures: dict[str, Evaluated] = {}
     for suffix, counted in tallies.items():
         figures |= figures_of(counted, suffix)

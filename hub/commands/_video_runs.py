@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +19,7 @@ from sensors.camera.capture import ChildSource
 from sensors.camera.decoder import Spec
 from sensors.camera.frames import Frame, Image, StillFrame
 from sensors.camera.masks import raster
+from sensors.camera.opinions import Looks
 from sensors.camera.settings import CameraSettings, Zone
 
 START_US: Final = 1_790_000_000_000_000
@@ -29,6 +31,9 @@ NEEDS_ZONE: Final = {"intrusion", "wrong_way", "tagging", "dumping"}
 
 SIGHTS: Final = {"covered", "moved", "defocused", "dark", "frozen"}
 """The camera's own states, judged beside the rules."""
+
+DETECTOR: ContextVar[Looks | None] = ContextVar("DETECTOR", default=None)
+"""The detector that the rules may ask in this run; none by default."""
 
 Change = Callable[[Image, float], Image]
 """Alters a picture of a clip at a time in seconds: shake, noise, a composited object."""
@@ -58,8 +63,16 @@ class Tally:
 def frames_of(clip: Clip, change: Change | None = None, *, pictures: bool = False) -> Iterator[Frame]:
     """Frames of a clip as fast as they come, decoded in a child, altered where asked."""
     # Unaltered clips take the way of the agent; what is to be altered has to be a picture.
+    # With a detector the agent's way hands it 640 pixels; what is altered here stays as small as it is.
     source = ChildSource(
-        Spec("file", str(clip.path), parts=change is None and not pictures, colour=True), start_utc_us=START_US
+        Spec(
+            "file",
+            str(clip.path),
+            parts=change is None and not pictures,
+            colour=True,
+            detail=DETECTOR.get() is not None,
+        ),
+        start_utc_us=START_US,
     )
     try:
         for frame in source.frames():
@@ -73,7 +86,7 @@ def frames_of(clip: Clip, change: Change | None = None, *, pictures: bool = Fals
 
 def analyse(frames: Iterable[Frame], zones: tuple[Zone, ...]) -> tuple[list[Said], float]:
     """What was said of the street and of the camera's own sight, and the seconds watched."""
-    analyser = Analyser(CameraSettings(zones=zones))
+    analyser = Analyser(CameraSettings(zones=zones), DETECTOR.get())
     found: list[Said] = []
     last_s, sight = 0.0, "ok"
     for frame in frames:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +28,7 @@ from hub.commands._agents import (
 
 if TYPE_CHECKING:
     from sensors.camera.capture import ChildSource
+    from sensors.camera.detector import Detector
     from sensors.camera.settings import CameraSettings
     from sensors.camera.station import CameraStation
 
@@ -73,12 +76,16 @@ def camera(
     sketch: Annotated[
         Path | None, typer.Option(help="Write the contours of the empty scene here (JSON; `-` prints), and stop.")
     ] = None,
+    detector: Annotated[
+        bool, typer.Option("--detector/--no-detector", help="Ask the optional detector, where it was pulled.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable lines.")] = False,
 ) -> None:
     """Run a camera agent. Pictures stay in memory for one step; only what the wire contract names is told.
 
     Without --identity nothing is sent: what would be told is printed. Without --settings passages are counted over the
-    whole picture, in closed bins of twenty minutes, and nothing else. Every rule works without a detector.
+    whole picture, in closed bins of twenty minutes, and nothing else. Every rule works without the optional detector
+    (`tocsin models pull yolox-nano`), less well; which of both it is, is said at the start and in each heartbeat.
     """
     from sensors.camera.frames import SourceError
     from sensors.camera.settings import COUNTED, EXAMPLE, CameraSettings, SettingsError, load_settings
@@ -100,20 +107,28 @@ def camera(
     paced = is_paced(identity, start, real_time=real_time)
     tries = check or sketch is not None
     paced = paced and not tries
-    source = _source(file, url, device, rules, paced=paced, repeat=repeat, start=start, patient=not tries)
+    seeing = _detector(rules) if detector and sketch is None else None
+    source = _source(
+        file, url, device, rules,
+        paced=paced, repeat=repeat, start=start, patient=not tries, detail=seeing is not None,
+    )  # fmt: skip
     try:
         if sketch is not None:
             _sketch(source, CameraSettings() if settings is None else rules, sketch)
             return
         if check:
-            _check(source, rules, as_json=as_json)
+            _check(source, rules, seeing, as_json=as_json)
             return
+        typer.echo(_which(rules, seeing), err=True)
         if not rules.zones:
             typer.echo("No zones: nothing is watched. See `tocsin camera --example`.", err=True)
         elif settings is None:
             typer.echo("No --settings: passages over the whole picture are counted, in bins of 20 minutes.", err=True)
-        replayed = is_exercise(file, exercise=exercise)
-        asyncio.run(_watch(CameraStation, source, rules, hub, identity, state, replayed, as_json))
+        make = partial(
+            CameraStation, source=source, settings=rules,
+            exercise=is_exercise(file, exercise=exercise), detector=seeing,
+        )  # fmt: skip
+        asyncio.run(_watch(make, hub, identity, state, as_json))
     except SourceError as error:
         raise fail(error.code, str(error)) from None
     except KeyboardInterrupt:
@@ -130,6 +145,7 @@ def _source(
     repeat: bool,
     start: str,
     patient: bool,
+    detail: bool,
 ) -> ChildSource:
     from sensors.camera.capture import ChildSource
     from sensors.camera.decoder import Spec
@@ -148,11 +164,37 @@ def _source(
         masks=rules.masks,
         parts=True,
         colour=bool(rules.watching("fire")),
+        detail=detail,
     )
     return ChildSource(spec, start_utc_us=start_us(start), repeat=repeat, patient=patient)
 
 
-def _check(source: ChildSource, rules: CameraSettings, *, as_json: bool) -> None:
+def _detector(rules: CameraSettings) -> Detector | None:
+    """The optional detector, where it was pulled and a rule gains by it; exits where another file lies in its place."""
+    from models.registry import ModelRefused
+    from sensors.camera.analyser import gains
+    from sensors.camera.detector import Detector
+
+    if not gains(rules):
+        return None
+    try:
+        return Detector.fetched()
+    except ModelRefused as problem:
+        raise fail(problem.code, f"{problem}. Pull it again, or give --no-detector") from None
+
+
+def _which(rules: CameraSettings, detector: Detector | None) -> str:
+    """Whether a detector helps, in words."""
+    from sensors.camera.analyser import gains
+
+    if detector is not None:
+        return f"Detector: {detector.name}, asked where something moves."
+    if gains(rules):
+        return "No detector: every rule works, less well. `tocsin models pull yolox-nano` fetches one."
+    return "No detector, and none of these rules would ask one."
+
+
+def _check(source: ChildSource, rules: CameraSettings, detector: Detector | None, *, as_json: bool) -> None:
     """Take one frame and say what was found; SourceError when there is none."""
     frames = source.frames()
     frame = next(iter(frames), None)
@@ -168,6 +210,7 @@ def _check(source: ChildSource, rules: CameraSettings, *, as_json: bool) -> None
         "zones": {zone.name: list(zone.rules) for zone in rules.zones},
         "masks": len(rules.masks),
         "ground": rules.ground is not None,
+        "detector": detector.name if detector is not None else None,
     }
     if as_json:
         typer.echo(json.dumps({"check": report}))
@@ -176,6 +219,7 @@ def _check(source: ChildSource, rules: CameraSettings, *, as_json: bool) -> None
     typer.echo(f"ok: {health.audio_tracks_dropped} sound tracks left alone, {len(rules.masks)} masks")
     for zone in rules.zones:
         typer.echo(f"ok: zone {zone.name} watched for {', '.join(zone.rules) or 'nothing'}")
+    typer.echo(f"ok: {_which(rules, detector)}")
     if not rules.zones:
         typer.echo("warning: no zones, so nothing would be told")
     if rules.ground is None:
@@ -201,18 +245,15 @@ def _sketch(source: ChildSource, rules: CameraSettings, path: Path) -> None:
 
 
 async def _watch(
-    station_type: type[CameraStation],
-    source: ChildSource,
-    rules: CameraSettings,
+    station_of: Callable[[str], CameraStation],
     hub: str,
     identity: Path | None,
     state: Path | None,
-    exercise: bool,
     as_json: bool,
 ) -> None:
     stop_on_terminate()
     if identity is None:
-        await _print(station_type(DEFAULT_SENSOR, source, rules, exercise=exercise), as_json)
+        await _print(station_of(DEFAULT_SENSOR), as_json)
         return
     from sensors.agent import Agent
     from sensors.spool import Spool
@@ -221,9 +262,9 @@ async def _watch(
     address = hub_of(key, identity, hub)
     spool = Spool(state_folder(state, "camera") / f"{key.sensor}.spool")
     uplink = uplink_to(address, key, spool)
-    station = station_type(key.sensor, source, rules, exercise=exercise)
+    station = station_of(key.sensor)
     typer.echo(f"{key.sensor} watches and tells {address}; Ctrl-C stops.", err=True)
-    agent = Agent(key.sensor, station, spool, uplink, exercise=exercise)
+    agent = Agent(key.sensor, station, spool, uplink, exercise=station.exercise)
     try:
         await agent.run()
     except asyncio.CancelledError:

@@ -93,13 +93,27 @@ def _model() -> Finding:
     return Finding("Acoustic model", True, True, f"{model.name}: {', '.join(model.labels)}")
 
 
+def _detector() -> Finding:
+    from models.fetched import YOLOX_NANO
+    from models.registry import ModelRefused
+
+    try:
+        found = YOLOX_NANO.read()
+    except ModelRefused as problem:
+        return Finding("Camera detector", False, False, f"{YOLOX_NANO.file}: {problem}", "Pull it again.")
+    if found is None:
+        said = "not pulled: every rule of a camera works, less well"
+        return Finding("Camera detector", False, False, said, f"tocsin models pull {YOLOX_NANO.name}")
+    return Finding("Camera detector", True, False, f"{found[0]}, asked where something moves")
+
+
 def examine(data_dir: Path, needed: Iterable[str]) -> list[Finding]:
     """Look at everything; `needed` are the extras that must be complete."""
     needed = set(needed)
     checks: list[Callable[[], Finding]] = [_python, lambda: _disk(data_dir), _clock]
     findings = [check() for check in checks]
     findings += [_extra(extra, needed) for extra in EXTRAS]
-    findings += [_portaudio("mic" in needed), _model()]
+    findings += [_portaudio("mic" in needed), _model(), _detector()]
     findings.append(_program("ffmpeg", "network streams of sound", "ffmpeg"))
     findings.append(_program("nats-server", "several hubs", "nats-server"))
     return findings

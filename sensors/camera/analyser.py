@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,8 @@ from sensors.camera.flow import Flow
 from sensors.camera.frames import Frame
 from sensors.camera.ground import GroundMap
 from sensors.camera.moment import Finding, Moment, Rule
-from sensors.camera.reduce import Reducer
+from sensors.camera.opinions import GAIN, NO_OPINIONS, Looker, Looks, Opinions
+from sensors.camera.reduce import Parts, Reducer
 from sensors.camera.rules.abandoned_object import AbandonedObject
 from sensors.camera.rules.crowd_density import CrowdDensity
 from sensors.camera.rules.crowd_movement import LEAST_CELLS, CrowdMovement
@@ -26,9 +27,9 @@ from sensors.camera.rules.tagging import Tagging
 from sensors.camera.rules.wrong_way import WrongWay
 from sensors.camera.scene import Scene, View
 from sensors.camera.settings import CameraSettings, Zone
-from sensors.camera.standing import Standing
+from sensors.camera.standing import Standing, Thing
 from sensors.camera.statistics.occupancy import Bin, OccupancyCounter
-from sensors.camera.tracks import Tracker
+from sensors.camera.tracks import Track, Tracker
 from sensors.camera.watch import Watch
 
 RULES: Final[dict[str, Callable[[Zone], Rule]]] = {
@@ -61,11 +62,16 @@ class Analysis:
 
 
 class Analyser:
-    """The analysis of one camera; feed it frames in order of time from one thread."""
+    """The analysis of one camera; feed it frames in order of time from one thread.
 
-    def __init__(self, settings: CameraSettings) -> None:
+    With a `detector` it is asked what moves and what stands, where rules gain by it.
+    """
+
+    def __init__(self, settings: CameraSettings, detector: Looks | None = None) -> None:
         self._settings = settings
-        self._reducer = Reducer(settings.masks, settings.width, colour=bool(settings.watching("fire")))
+        asked = detector is not None and gains(settings)
+        self._looker = Looker(detector, settings.zones) if detector is not None and asked else None
+        self._reducer = Reducer(settings.masks, settings.width, colour=bool(settings.watching("fire")), detail=asked)
         self._scene = Scene()
         self._tracker = Tracker()
         self._standing = Standing()
@@ -87,30 +93,48 @@ class Analyser:
         if dt_s < 0:
             return Analysis((), "learning")
         self._last_us = frame.utc_us
-        grey, colour = self._reducer.of(frame)
+        parts = self._reducer.of(frame)
+        grey = parts.grey
         aspect = grey.shape[0] / grey.shape[1]
         standing = self._standing
-        view = self._scene.step(grey, min(dt_s, _LONGEST_STEP_S), standing.hold, standing.forget, colour)
+        view = self._scene.step(grey, min(dt_s, _LONGEST_STEP_S), standing.hold, standing.forget, parts.colour)
         if not view.ready:
             return Analysis((), "learning")
         blobs = [] if view.upset else find_blobs(view.foreground)
         tracks = self._tracker.step(blobs, now_s, dt_s, aspect)
         things = () if view.upset else standing.step(view.grey, view.background, view.foreground, tracks, now_s, aspect)
         flow = self._flow.step(view.grey, dt_s, wanted=lambda: _spread(view)) if self._flow is not None else None
-        moment = Moment(now_s, dt_s, view, tracks, things, flow, aspect)
+        moment = Moment(now_s, dt_s, view, tracks, things, flow, aspect, self._seen(parts, view, tracks, things, now_s))
         sight = self._watch.step(view, now_s)
         findings = () if sight != "ok" else tuple(finding for rule in self._rules for finding in rule.step(moment))
         bins = self._bins(moment, frame.utc_us, sees=sight == "ok" and not view.upset)
         return Analysis(findings, "upset" if view.upset and sight == "ok" else sight, bins)
 
+    def _seen(
+        self, parts: Parts, view: View, tracks: Sequence[Track], things: Sequence[Thing], now_s: float
+    ) -> Opinions:
+        if self._looker is None:
+            return NO_OPINIONS
+        height, width = view.grey.shape
+        offset = view.shift_px[0] / width, view.shift_px[1] / height
+        return self._looker.step(parts.detail, tracks, things, now_s, height / width, offset)
+
     def _bins(self, moment: Moment, utc_us: int, *, sees: bool) -> tuple[Bin, ...]:
         if self._counter is None:
             return ()
-        return tuple(self._counter.step(moment.tracks, moment.now_s, utc_us, moment.dt_s, moment.aspect, sees=sees))
+        bins = self._counter.step(
+            moment.tracks, moment.now_s, utc_us, moment.dt_s, moment.aspect, sees=sees, seen=moment.seen
+        )
+        return tuple(bins)
 
     def utc_us(self, moment_s: float) -> int:
         """UTC in µs of a moment of this analysis."""
         return (self._first_us or 0) + round(moment_s * 1e6)
+
+
+def gains(settings: CameraSettings) -> bool:
+    """True where a rule of `settings` judges better with a detector."""
+    return any(GAIN & set(zone.rules) for zone in settings.zones)
 
 
 def _spread(view: View) -> bool:

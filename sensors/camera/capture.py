@@ -33,7 +33,8 @@ STALL_S: Final = 10.0
 _OPEN_S: Final = 20.0
 _AHEAD: Final = 2
 """Frames asked for in advance, so that the child decodes while the parent analyses."""
-_MAX_PAYLOAD: Final = MAX_SIDE * MAX_SIDE * 3
+_MAX_PAYLOAD: Final = MAX_SIDE * MAX_SIDE * 5
+"""A grey picture, its colours at half the size, and a detail."""
 _PIPE_BYTES: Final = 1 << 20
 """A picture fits into the pipe at once: neither side waits for the other in the middle of one."""
 
@@ -180,7 +181,7 @@ class ChildSource:
     def _packets(self, out: int, asked: int, base_us: int | None) -> Iterator[Frame]:
         limit_s = _OPEN_S
         while True:
-            magic, kind, form, height, width, skipped, media_us, utc_us, length = HEADER.unpack(
+            magic, kind, form, height, width, high, wide, skipped, media_us, utc_us, length = HEADER.unpack(
                 self._read(out, HEADER.size, limit_s)
             )
             limit_s = self._stall_s
@@ -188,7 +189,7 @@ class ChildSource:
                 raise _ChildGone("bad_packet")
             payload = self._read(out, length, limit_s)
             if kind == decoder.FRAME:
-                planes = _planes(payload, form, height, width)
+                planes = _planes(payload, form, (height, width), (high, wide))
                 self._skipped += skipped
                 self._last_media_us = media_us
                 if self._spec.kind == "file":
@@ -199,7 +200,9 @@ class ChildSource:
                 if form == decoder.PICTURE:
                     yield StillFrame(planes[0], utc_us, self._frames)
                 else:
-                    yield ReducedFrame(planes[0], planes[1] if len(planes) > 1 else None, utc_us, self._frames)
+                    colour = planes[1] if form & decoder.COLOUR else None
+                    detail = planes[-1] if form & decoder.DETAIL else None
+                    yield ReducedFrame(planes[0], colour, utc_us, self._frames, detail)
             elif kind == decoder.OPENED:
                 self._audio += _opened(payload).audio_tracks
             elif kind == decoder.ENDED and self._spec.kind == "file":
@@ -226,21 +229,20 @@ class ChildSource:
         return buffer
 
 
-def _planes(payload: bytearray, form: int, height: int, width: int) -> list[Image]:
-    """The arrays of a packet, in the shapes that its form and size say; _ChildGone when its length is another."""
-    shapes: dict[int, list[tuple[int, ...]]] = {
-        decoder.PICTURE: [(height, width, 3)],
-        decoder.GREY: [(height, width)],
-        decoder.GREY_AND_COLOUR: [(height, width), (height // 2, width // 2, 3)],
-    }
-    wanted = shapes.get(form, [])
-    sizes = [math.prod(shape) for shape in wanted]
-    if not payload or min(sizes, default=0) == 0 or sum(sizes) != len(payload):
+def _planes(payload: bytearray, form: int, size: tuple[int, int], detail: tuple[int, int]) -> list[Image]:
+    """The arrays of a packet, in the shapes that its form and sizes say; _ChildGone when its length is another."""
+    wanted: list[tuple[int, ...]] = [(*size, 3)] if form == decoder.PICTURE else []
+    if form & decoder.GREY:
+        wanted.append(size)
+        wanted += [(size[0] // 2, size[1] // 2, 3)] if form & decoder.COLOUR else []
+        wanted += [(*detail, 3)] if form & decoder.DETAIL else []
+    lengths = [math.prod(shape) for shape in wanted]
+    if not payload or min(lengths, default=0) == 0 or sum(lengths) != len(payload):
         raise _ChildGone("bad_packet")
     planes, at = [], 0
-    for shape, size in zip(wanted, sizes, strict=True):
-        planes.append(np.frombuffer(payload, np.uint8, size, at).reshape(shape))
-        at += size
+    for shape, length in zip(wanted, lengths, strict=True):
+        planes.append(np.frombuffer(payload, np.uint8, length, at).reshape(shape))
+        at += length
     return planes
 
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 from sensors.camera.containers import audio_tracks
 
-HEADER: Final = struct.Struct("<4sBBHHIqqI")
-"""Magic, kind, form of the picture, height, width, frames skipped before, media time and UTC in µs, payload bytes."""
+HEADER: Final = struct.Struct("<4sBBHHHHIqqI")
+"""Magic, kind, form of the picture, height and width, height and width of the detail, frames skipped before, media time
+and UTC in µs, payload bytes."""
 MAGIC: Final = b"TCSN"
 FRAME: Final = 1
 OPENED: Final = 2
@@ -38,8 +39,10 @@ PICTURE: Final = 0
 """Form: uint8[h, w, 3]."""
 GREY: Final = 1
 """Form: uint8[h, w]."""
-GREY_AND_COLOUR: Final = 2
-"""Form: uint8[h, w], then uint8[h/2, w/2, 3]."""
+COLOUR: Final = 2
+"""Added to `GREY`: uint8[h/2, w/2, 3] follows."""
+DETAIL: Final = 4
+"""Added to those: what a detector may look at follows, uint8[h, w, 3] of a size of its own."""
 
 _MEMORY_BYTES: Final = 6 << 30
 """Address space of the child: 8K video with its reference frames fits, a decompression bomb doesn't."""
@@ -55,7 +58,8 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     `masks` are normalised polygons that are painted over before anything else sees the picture. `max_fps` bounds the
     frames handed over; the rest is passed over. `paced` plays a file at its own speed. `skip` frames at the start of
     a file are passed over (resuming after a crash). `parts` hands over grey in place of the picture, with the colours
-    at half the size a few times a second where `colour` asks for them.
+    at half the size a few times a second where `colour` asks for them, and a larger picture twice a second where
+    `detail` asks for one.
     """
 
     kind: Kind
@@ -68,6 +72,7 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     masks: tuple[tuple[tuple[float, float], ...], ...] = ()
     parts: bool = False
     colour: bool = False
+    detail: bool = False
 
 
 class Opened(Struct, frozen=True):
@@ -90,13 +95,15 @@ def _send(
     kind: int,
     *payload: bytes | memoryview,
     form: int = PICTURE,
-    shape: tuple[int, int] = (0, 0),
+    shape: tuple[int, ...] = (0, 0),
+    detail: tuple[int, ...] = (0, 0),
     skipped: int = 0,
     media_us: int = 0,
 ) -> None:
     utc_us = time.time_ns() // 1_000
     length = sum(map(len, payload))
-    head = HEADER.pack(MAGIC, kind, form, shape[0], shape[1], min(skipped, 2**32 - 1), media_us, utc_us, length)
+    sizes = *shape[:2], *detail[:2]
+    head = HEADER.pack(MAGIC, kind, form, *sizes, min(skipped, 2**32 - 1), media_us, utc_us, length)
     parts = [memoryview(part) for part in (head, *payload)]
     while parts:
         written = os.writev(out, parts)
@@ -168,7 +175,7 @@ def _run(spec: Spec, out: int, asked: Credits) -> int:
     size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     tracks = audio_tracks(spec.where) if spec.kind == "file" else 0
     _send(out, OPENED, msgspec.json.encode(Opened(*size, fps if 0.01 < fps < 1_000 else 0.0, tracks)))
-    reducer = Reducer(spec.masks, spec.width, colour=spec.colour)
+    reducer = Reducer(spec.masks, spec.width, colour=spec.colour, detail=spec.detail)
     return _loop(spec, out, asked, capture, MediaClock(fps), reducer)
 
 
@@ -176,8 +183,13 @@ def _planes(reducer: Reducer, image: np.ndarray, media_us: int, *, parts: bool) 
     """What is handed over of one picture, and in which form."""
     if not parts:
         return PICTURE, [np.ascontiguousarray(reducer.picture(image))]
-    grey, colour = reducer.parts(image, media_us)
-    return (GREY, [grey]) if colour is None else (GREY_AND_COLOUR, [grey, colour])
+    found = reducer.parts(image, media_us)
+    form, planes = GREY, [found.grey]
+    if found.colour is not None:
+        form, planes = form | COLOUR, [*planes, found.colour]
+    if found.detail is not None:
+        form, planes = form | DETAIL, [*planes, np.ascontiguousarray(found.detail)]
+    return form, planes
 
 
 def _loop(
@@ -220,7 +232,8 @@ def _loop(
         shape = planes[0].shape[:2]
         _send(
             out, FRAME, *(plane.data.cast("B") for plane in planes),
-            form=form, shape=shape, skipped=skipped, media_us=media_us,
+            form=form, shape=shape, detail=planes[-1].shape if form & DETAIL else (0, 0),
+            skipped=skipped, media_us=media_us,
         )  # fmt: skip
         skipped, handed = 0, handed + 1
     _send(out, ENDED if handed else FAILED, b"source_ended" if handed else b"no_frames")

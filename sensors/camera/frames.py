@@ -49,13 +49,15 @@ class StillFrame:
 class ReducedFrame:
     """A frame as the analysis takes it, masked and made small by the decoding child: nothing else crosses the pipe.
 
-    `grey` is uint8[h, w]; `colour` uint8[h/2, w/2, 3], or None between two looks at the colours.
+    `grey` is uint8[h, w]; `colour` uint8[h/2, w/2, 3], or None between two looks at the colours; `detail` is what a
+    detector may look at, uint8[h, w, 3] at most 640 pixels a side, or None between two such looks.
     """
 
     grey: Image
     colour: Image | None
     utc_us: int
     index: int
+    detail: Image | None = None
 
     @property
     def image(self) -> Image:

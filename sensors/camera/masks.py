@@ -29,6 +29,18 @@ def raster(polygons: Sequence[Polygon], size: tuple[int, int]) -> Image:
     return mask
 
 
+def contains(polygon: Sequence[tuple[float, float]], point: tuple[float, float]) -> bool:
+    """True when `point` lies inside `polygon` (even-odd rule)."""
+    x, y = point
+    inside = False
+    x1, y1 = polygon[-1]
+    for x2, y2 in polygon:
+        if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:
+            inside = not inside
+        x1, y1 = x2, y2
+    return inside
+
+
 class Masks:
     """The masks of one camera; the raster is kept for the size last seen."""
 

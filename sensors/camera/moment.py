@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sensors.camera.frames import Field, Image
-from sensors.camera.masks import raster
+from sensors.camera.masks import contains, raster
+from sensors.camera.opinions import NO_OPINIONS, Opinions
 from sensors.camera.scene import View
 from sensors.camera.settings import Zone
 from sensors.camera.standing import Thing
@@ -29,6 +30,8 @@ class Moment:
     things: Sequence[Thing]
     flow: Field | None
     aspect: float
+    seen: Opinions = NO_OPINIONS
+    """What the optional detector says; nothing where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +73,6 @@ class ZoneMask:
         if self._raster is None or self._raster.shape != tuple(shape[:2]):
             self._raster = raster([self._polygon], (shape[1], shape[0]))
         return self._raster
-
-
-def contains(polygon: Sequence[tuple[float, float]], point: tuple[float, float]) -> bool:
-    """True when `point` lies inside `polygon` (even-odd rule)."""
-    x, y = point
-    inside = False
-    x1, y1 = polygon[-1]
-    for x2, y2 in polygon:
-        if (y1 > y) != (y2 > y) and x < (x2 - x1) * (y - y1) / (y2 - y1) + x1:
-            inside = not inside
-        x1, y1 = x2, y2
-    return inside
 
 
 FAR: Final = 1e9

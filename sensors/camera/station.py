@@ -13,10 +13,11 @@ from typing import Final
 from uuid6 import uuid7
 
 from sensors.agent import Send, StationHealth
-from sensors.camera.analyser import Analyser
+from sensors.camera.analyser import Analyser, gains
 from sensors.camera.frames import FrameSource
 from sensors.camera.ground import GroundMap
 from sensors.camera.moment import Finding
+from sensors.camera.opinions import Looks
 from sensors.camera.settings import CameraSettings, checked
 from sensors.camera.statistics.occupancy import PERIOD_S, Bin
 from sensors.protocol import AnyMessage, Detection, Occupancy
@@ -44,7 +45,8 @@ class CameraStation:
     """One source with its analyser, as `sensors.agent` runs it.
 
     The source is read and analysed in a thread of its own; the event loop only hands over messages. `exercise` marks
-    every detection as played. `clock_sigma_us` is the one-sigma error of a frame's time against UTC.
+    every detection as played. `clock_sigma_us` is the one-sigma error of a frame's time against UTC. A `detector` is
+    named in the heartbeat beside the rules where one of them gains by it.
     """
 
     def __init__(
@@ -56,14 +58,16 @@ class CameraStation:
         clock_sigma_us: int = CAMERA_SIGMA_US,
         exercise: bool = False,
         clock: Callable[[], int] = _now_us,
+        detector: Looks | None = None,
     ) -> None:
         self._sensor = sensor_id
         self._source = source
         self._settings = checked(settings)
         self._clock_sigma_us = clock_sigma_us
-        self._exercise = exercise
+        self.exercise = exercise
         self._clock = clock
         self._model = RULE_SET
+        self._detector = detector if gains(settings) else None
         self._ground = GroundMap(settings.ground) if settings.ground is not None else None
         self._scene_state = "learning"
 
@@ -87,7 +91,7 @@ class CameraStation:
             raise
 
     def _analyse(self, deliver: Callable[[list[AnyMessage]], None], over: threading.Event) -> None:
-        analyser = Analyser(self._settings)
+        analyser = Analyser(self._settings, self._detector)
         for frame in self._source.frames():
             if over.is_set():
                 return
@@ -123,7 +127,7 @@ class CameraStation:
             model=self._model,
             zone=finding.zone,
             position=place,
-            exercise=self._exercise,
+            exercise=self.exercise,
         )
 
     def health(self) -> StationHealth:
@@ -138,7 +142,7 @@ class CameraStation:
             capture=state,
             reason=reason,
             clock_sigma_us=self._clock_sigma_us,
-            models=(self._model,),
+            models=(self._model,) if self._detector is None else (self._model, self._detector.name),
             audio_tracks_dropped=source.audio_tracks_dropped,
         )
 

@@ -2,7 +2,7 @@
 
 It must come out of a larger figure, keep still, and have nobody within reach; somebody who lies or sits there came as
 large as he is and is not a thing. Always needs a second look: the public evaluation of 2024 found most alarms of this
-class false. Works without a detector.
+class false. Works without a detector; with one, people who sit there are not taken for luggage.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from sensors.camera.moment import Finding, Moment, ZoneMask
-from sensors.camera.rules.left_behind import Left, advance, attended, was_carried
+from sensors.camera.rules.left_behind import Left, advance, attended, is_other, surer, was_carried
 from sensors.camera.settings import Zone
 
 _MOST_AREA: Final = 0.02
@@ -34,7 +34,8 @@ class AbandonedObject:
         for thing in moment.things:
             if thing.blob.area > _MOST_AREA or not was_carried(thing, moment.aspect):
                 continue
-            if not self._mask.contains(thing.blob.stance):
+            opinion = moment.seen.of_thing(thing.number)
+            if not self._mask.contains(thing.blob.stance) or is_other(opinion):
                 continue
             before = self.left.get(thing.number)
             near = attended(thing, moment.tracks, moment.aspect)
@@ -49,7 +50,7 @@ class AbandonedObject:
                         self._zone.name,
                         thing.since_s,
                         moment.now_s - thing.since_s,
-                        score,
+                        surer(score, opinion),
                         thing.blob.foot,
                     )
                 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from sensors.camera.moment import Finding, Moment, ZoneMask
-from sensors.camera.rules.left_behind import Left, advance, attended, was_carried
+from sensors.camera.rules.left_behind import Left, advance, attended, is_other, surer, was_carried
 from sensors.camera.settings import Zone
 
 _ALONE_S: Final = 6.0
@@ -33,14 +33,15 @@ class Dumping:
         found, left = [], {}
         for thing in moment.things:
             inside = self._mask.contains(thing.blob.stance) and thing.blob.area <= _MOST_AREA
-            if not inside or not was_carried(thing, moment.aspect):
+            opinion = moment.seen.of_thing(thing.number)
+            if not inside or not was_carried(thing, moment.aspect) or is_other(opinion):
                 continue
             before = self._left.get(thing.number)
             near = attended(thing, moment.tracks, moment.aspect)
             after = advance(before, thing, near, moment.now_s, _ALONE_S)
             left[thing.number] = after
             if after.stage == "abandoned" and (before is None or before.stage != "abandoned"):
-                score = min(0.8, 0.55 + 0.25 * thing.blob.fill)
+                score = surer(min(0.8, 0.55 + 0.25 * thing.blob.fill), opinion)
                 since_s = thing.since_s
                 found.append(
                     Finding("dumping", self._zone.name, since_s, moment.now_s - since_s, score, thing.blob.foot)

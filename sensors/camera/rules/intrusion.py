@@ -2,7 +2,7 @@
 
 Its foot point must lie in the zone for most of a second, and it must have come some way: a cloud's shadow, a swaying
 bush or a lamp that goes on flickers on the spot. One detection an entry; the zone is armed again after it was empty for
-a while. Works without a detector.
+a while. Works without a detector; with one the score says what it saw.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 
 from sensors.camera.lines import is_light
 from sensors.camera.moment import Finding, Moment, ZoneMask
+from sensors.camera.opinions import Opinion
 from sensors.camera.settings import Zone
 from sensors.camera.tracks import Track
 
@@ -20,6 +21,9 @@ _LEAST_AREA: Final = 4e-4
 """Share of the picture: 23 pixels of 320 x 180, a person at about 60 m in a common street view."""
 _MOST_AREA: Final = 0.35
 _EMPTY_S: Final = 4.0
+_SURER: Final = 0.1
+_UNSURE: Final = 0.75
+_LOOKED: Final = 3
 _REPEAT_S: Final = 30.0
 """While somebody stays, it is said again twice a minute."""
 
@@ -47,7 +51,7 @@ class Intrusion:
             inside[track.number] = self._inside_since.get(track.number, now_s)
             score = _score(track, now_s - inside[track.number], moment.aspect)
             if score > 0:
-                candidates.append((score, track))
+                candidates.append((_confirmed(score, moment.seen.of_track(track.number)), track))
         self._inside_since = inside
         if not candidates:
             if now_s - self._occupied_s > _EMPTY_S:
@@ -66,9 +70,17 @@ class Intrusion:
         return [Finding("intrusion", self._zone.name, onset_s, now_s - onset_s, score, track.foot)]
 
 
+def _confirmed(score: float, opinion: Opinion) -> float:
+    """Surer where the detector saw somebody or a vehicle, less sure where it saw nothing in several looks."""
+    if opinion.kind in ("person", "cycle", "car", "heavy"):
+        return min(0.99, score + _SURER)
+    return score * _UNSURE if opinion.looks >= _LOOKED and not opinion.sums else score
+
+
 def _light(track: Track, moment: Moment) -> bool:
-    """True for a shadow or a reflection: the ground under it keeps its lines."""
-    return is_light(moment.view.grey, moment.view.background, track.blob)
+    """True for a shadow or a reflection: the ground under it keeps its lines, and no detector saw anybody."""
+    unseen = moment.seen.of_track(track.number).kind is None
+    return unseen and is_light(moment.view.grey, moment.view.background, track.blob)
 
 
 def _score(track: Track, inside_s: float, aspect: float) -> float:

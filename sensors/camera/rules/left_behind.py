@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sensors.camera.blobs import Blob
+from sensors.camera.opinions import Opinion
 from sensors.camera.standing import Thing
 from sensors.camera.tracks import Track
 
@@ -21,6 +22,7 @@ REACH: Final = 1.5
 """Somebody within one and a half of his own heights attends it."""
 LINGERS_S: Final = 1.0
 """Whoever has stood still for as long is beside the thing and does not only pass it."""
+_SURER: Final = 0.15
 LEAST_AREA: Final = 2.5e-4
 _SMALLER: Final = 0.6
 """A thing that was carried is at most this part of the patch of whoever carried it."""
@@ -42,6 +44,16 @@ def was_carried(thing: Thing, aspect: float) -> bool:
         return False
     upright = bringer.blob.h * aspect > 0.8 * bringer.blob.w
     return upright and thing.blob.area < _SMALLER * bringer.blob.area and bringer.came > 0.5 * bringer.size
+
+
+def is_other(opinion: Opinion) -> bool:
+    """True where the detector saw somebody or a vehicle in place of a thing: who sits or lies there is no luggage."""
+    return opinion.kind is not None and opinion.kind != "bag"
+
+
+def surer(score: float, opinion: Opinion) -> float:
+    """`score`, raised where the detector saw a bag; it misses most, so that none seen says nothing."""
+    return min(0.9, score + _SURER) if opinion.kind == "bag" else score
 
 
 def attended(thing: Thing, tracks: Sequence[Track], aspect: float) -> bool:

@@ -2,7 +2,8 @@
 
 The outline alone is looked at: an upright box, then at the same place a box that is wide, much lower and about as
 heavy, which neither rises nor leaves. Sitting down stays taller than wide; a dropped bag is much smaller. Works
-without a detector, needs a figure of a tenth of the picture's height, and always needs a second look.
+without a detector (with one, no vehicle is taken for somebody), needs a figure of a tenth of the picture's height, and
+always needs a second look.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ _EDGE: Final = 0.008
 _LEAST_AT_EDGE: Final = 0.15
 _LEAST_FILL: Final = 0.4
 """Of its box; somebody who lies across it fills 0.5 to 0.8."""
+_OTHERS: Final = frozenset({"car", "heavy", "bag"})
+"""What a detector may see in place of somebody; that it sees nobody lie there says nothing, it often does not."""
+_SURER: Final = 0.1
 _REPEAT_S: Final = 60.0
 _TURNED_S: Final = 0.8
 """Between the last sight of the upright figure and the first of the lying one, where the track broke in between."""
@@ -88,10 +92,16 @@ class PersonDown:
                     continue
                 low_now[track.number] = low
                 lasted_s = now_s - low.since_s
-                due = lasted_s >= _STAYS_S and (low.said_s is None or now_s - low.said_s > _REPEAT_S)
+                opinion = moment.seen.of_track(track.number)
+                due = (
+                    lasted_s >= _STAYS_S
+                    and opinion.kind not in _OTHERS
+                    and (low.said_s is None or now_s - low.said_s > _REPEAT_S)
+                )
                 if due and not is_faint(moment.view.grey, moment.view.background, blob):
                     low.said_s = now_s
-                    score = min(0.85, 0.55 + 0.2 * (_LYING - ratio) + 0.05 * min(3.0, lasted_s - _STAYS_S))
+                    surer = _SURER if opinion.kind == "person" else 0.0
+                    score = surer + min(0.85, 0.55 + 0.2 * (_LYING - ratio) + 0.05 * min(3.0, lasted_s - _STAYS_S))
                     found.append(Finding("person_down", self._zone.name, low.since_s, lasted_s, score, track.foot))
         self._low = low_now
         return found
@@ -112,6 +122,8 @@ class PersonDown:
         last = {upright.number: upright.seen_s for upright in self._upright}
         for upright in self._upright:
             was = upright.blob
+            if moment.seen.of_track(upright.number).kind in _OTHERS:
+                continue
             follows = abs(track.born_s - last[upright.number]) < _TURNED_S
             if upright.number != track.number and not (follows and last[upright.number] < moment.now_s):
                 continue

@@ -3,7 +3,8 @@
 It must have been seen to move as large as it stands there, be larger than a person would look, and stand for the time
 that the zone sets; others may drive past before it. A queue is not a breakdown: while several stand, or the street is
 so full that patches are no single vehicles, nothing is said. What stands must look as it did when it came to rest:
-where others drive through one spot all the time, something always covers it. Works without a detector.
+where others drive through one spot all the time, something always covers it. Works without a detector; with
+one no person or bag is taken for a vehicle.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _MOSTLY: Final = 0.7
 """Of eight looks, as many may be at somebody who drives past before it."""
 _COARSE_S: Final = 1.1
 """Slower than this and tracks of traffic are guesses."""
+_SURER: Final = 0.1
 _REPEAT_S: Final = 60.0
 
 
@@ -89,10 +91,13 @@ class StoppedVehicle:
             sure = self._first[thing.number].look(thing, moment)
             if stood_s < self._zone.stopped_s or moment.now_s - self._said.get(thing.number, -1e9) < _REPEAT_S:
                 continue
-            if not sure:
+            opinion = moment.seen.of_thing(thing.number)
+            # Seen from above or by night a detector misses vehicles: that it saw none says nothing.
+            if not sure or opinion.kind in ("person", "bag"):
                 continue
             self._said[thing.number] = moment.now_s
-            score = min(0.95, 0.65 + 0.15 * min(1.0, stood_s / (3 * self._zone.stopped_s)) + 0.15 * thing.blob.fill)
+            score = 0.65 + 0.15 * min(1.0, stood_s / (3 * self._zone.stopped_s)) + 0.15 * thing.blob.fill
+            score = min(0.97, score + (_SURER if opinion.vehicle else 0.0))
             found.append(Finding("stopped_vehicle", self._zone.name, thing.since_s, stood_s, score, thing.blob.foot))
         return found
 

@@ -2,7 +2,7 @@
 
 What counts is the way a track has come inside the zone: far enough, straight enough, and against the direction all
 along; one blob that jumps when two cars merge has come far but not steadily. Each vehicle is said once. Works without a
-detector: slow, upright figures are taken for people on foot, who may walk where they like.
+detector: slow, upright figures are taken for people on foot, who may walk where they like; with one it is asked.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sensors.camera.moment import Finding, Moment, ZoneMask
+from sensors.camera.opinions import Opinion
 from sensors.camera.settings import Zone
 from sensors.camera.tracks import Track
 
@@ -81,7 +82,7 @@ class WrongWay:
                 continue
             if track.number in self._said or not self._mask.contains(track.centre):
                 continue
-            score = self._score(track, moment.aspect)
+            score = self._score(track, moment.aspect, moment.seen.of_track(track.number))
             if score > 0:
                 self._said.add(track.number)
                 onset_s = max(track.path[0][0], track.born_s)
@@ -90,7 +91,7 @@ class WrongWay:
             self._said &= alive
         return found
 
-    def _score(self, track: Track, aspect: float) -> float:
+    def _score(self, track: Track, aspect: float, opinion: Opinion) -> float:
         if track.blob.area < _LEAST_AREA or len(track.path) < _LEAST_POINTS:
             return 0.0
         inside = [point for point in track.centres if self._mask.contains(point[1:])]
@@ -102,7 +103,9 @@ class WrongWay:
         if gone.lasted_s < _LEAST_S or against < max(_LEAST_WAY, _LEAST_SIZES * size) or gone.steady < _STEADY:
             return 0.0
         cosine = against / math.hypot(against, gone.aside)
-        if cosine < _COSINE or _on_foot(track, against / gone.lasted_s, aspect):
+        if cosine < _COSINE or opinion.kind == "person":
+            return 0.0
+        if not opinion.vehicle and _on_foot(track, against / gone.lasted_s, aspect):
             return 0.0
         far = min(1.0, against / (3 * max(_LEAST_WAY, _LEAST_SIZES * size)))
         return min(0.97, 0.55 + 0.2 * far + 0.15 * gone.steady + 0.1 * (cosine - _COSINE) / (1 - _COSINE))

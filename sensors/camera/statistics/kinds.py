@@ -1,4 +1,4 @@
-"""What passes by: somebody on foot, a cycle, a car, something heavy; by size, shape and speed alone.
+"""What passes by: somebody on foot, a cycle, a car, something heavy; by size, shape and speed, or by a detector.
 
 With a ground map a box has metres: at its foot one picture width is so many metres, and the height of what stands
 upright there has the same scale. Without one only shape, and size beside what passed here before, are left.
@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from sensors.camera.blobs import Blob
 from sensors.camera.ground import GroundMap
+from sensors.camera.opinions import UNSEEN, Opinion
 
 Kind = Literal["person", "cycle", "car", "heavy"]
 KINDS: Final[tuple[Kind, ...]] = ("person", "cycle", "car", "heavy")
@@ -46,11 +47,16 @@ class Kinds:
         self._ground = ground
         self._vehicles: deque[float] = deque(maxlen=60)
 
-    def of(self, blob: Blob, speed: float, aspect: float) -> tuple[Kind, int]:
+    def of(self, blob: Blob, speed: float, aspect: float, opinion: Opinion = UNSEEN) -> tuple[Kind, int]:
         """Kind and how many of it: a group on foot is one box.
 
-        `blob` as it usually was; `speed` in parts of the picture's width per second; `aspect` is height / width.
+        `blob` as it usually was; `speed` in parts of the picture's width per second; `aspect` is height / width. Where
+        the detector was sure, its `opinion` stands.
         """
+        if opinion.kind is not None and opinion.kind != "bag":
+            if opinion.vehicle:
+                self._vehicles.append(blob.w * blob.h)
+            return opinion.kind, max(1, opinion.people) if opinion.kind == "person" else 1
         metres = self._metres(blob) if self._ground is not None else None
         kind, many = self._by_shape(blob, speed, aspect) if metres is None else _by_metres(blob, metres, speed, aspect)
         if kind in ("car", "heavy"):

@@ -20,6 +20,7 @@ from sensors.camera.blobs import Blob
 from sensors.camera.ground import GroundMap
 from sensors.camera.masks import raster
 from sensors.camera.moment import ZoneMask
+from sensors.camera.opinions import NO_OPINIONS, Opinion, Opinions
 from sensors.camera.settings import Zone
 from sensors.camera.statistics.kinds import KINDS, Kind, Kinds
 from sensors.camera.statistics.suppression import suppressed
@@ -57,6 +58,7 @@ class _Passage:
     boxes: list[tuple[Blob, float]] = field(default_factory=list)
     """Box and speed at each moment."""
     valid: bool = False
+    opinion: Opinion = field(default_factory=Opinion)
 
 
 class _ZoneCount:
@@ -69,21 +71,21 @@ class _ZoneCount:
         self._kinds = Kinds(ground)
         self._inside: dict[int, _Passage] = {}
 
-    def step(self, tracks: Sequence[Track], now_s: float, aspect: float) -> None:
+    def step(self, tracks: Sequence[Track], now_s: float, aspect: float, seen: Opinions) -> None:
         """Look at the tracks of one moment; count those that have left."""
         for track in tracks:
             if _LEAST_AREA < track.blob.area < _MOST_AREA and self._mask.contains(track.blob.stance):
-                self._see(track, now_s, aspect)
+                self._see(track, now_s, aspect, seen.of_track(track.number))
         for number, passage in list(self._inside.items()):
             if now_s - passage.seen_s > _LEFT_S:
                 del self._inside[number]
                 self._count(passage, aspect)
 
-    def _see(self, track: Track, now_s: float, aspect: float) -> None:
+    def _see(self, track: Track, now_s: float, aspect: float, opinion: Opinion) -> None:
         passage = self._inside.get(track.number)
         if passage is None:
             passage = self._inside[track.number] = _Passage(now_s, now_s)
-        passage.seen_s = now_s
+        passage.seen_s, passage.opinion = now_s, opinion
         if len(passage.boxes) < _MOST_BOXES:
             right, down = track.velocity
             passage.boxes.append((track.blob, math.hypot(right, down * aspect)))
@@ -99,7 +101,7 @@ class _ZoneCount:
         # The middle one by size: at the edge it is cut off, and where two pass each other it is both.
         blob, _ = sorted(passage.boxes, key=lambda one: one[0].w * one[0].h)[len(passage.boxes) // 2]
         speed = statistics.median(speed for _, speed in passage.boxes)
-        kind, many = self._kinds.of(blob, speed, aspect)
+        kind, many = self._kinds.of(blob, speed, aspect, passage.opinion)
         self.counts[kind] += many
 
     def close(self) -> dict[Kind, int]:
@@ -118,7 +120,15 @@ class OccupancyCounter:
         self._watched_s = 0.0
 
     def step(
-        self, tracks: Sequence[Track], now_s: float, utc_us: int, dt_s: float, aspect: float, *, sees: bool
+        self,
+        tracks: Sequence[Track],
+        now_s: float,
+        utc_us: int,
+        dt_s: float,
+        aspect: float,
+        *,
+        sees: bool,
+        seen: Opinions = NO_OPINIONS,
     ) -> list[Bin]:
         """Count one moment; the bins that closed with it. `sees` is False while the sight is bad."""
         period_us = PERIOD_S * 1_000_000
@@ -130,7 +140,7 @@ class OccupancyCounter:
         if sees:
             self._watched_s += dt_s if dt_s <= _GAP_S else 0.0
             for zone in self._zones:
-                zone.step(tracks, now_s, aspect)
+                zone.step(tracks, now_s, aspect, seen)
         return closed
 
     def _close(self, start_us: int) -> list[Bin]:

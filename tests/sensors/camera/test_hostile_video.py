@@ -135,10 +135,10 @@ def test_pictures_at_uneven_times_say_what_even_ones_say(street):
     assert said == ["intrusion"]
 
 
-@pytest.mark.parametrize(("form", "length"), [(0, 10), (1, 6 * 4 + 1), (2, 6 * 4), (9, 24), (1, 0)])
+@pytest.mark.parametrize(("form", "length"), [(0, 10), (1, 6 * 4 + 1), (3, 6 * 4), (5, 6 * 4), (8, 24), (1, 0)])
 def test_a_packet_that_is_not_as_long_as_it_says_ends_the_child(form, length):
     with pytest.raises(capture_module._ChildGone, match="bad_packet"):
-        capture_module._planes(bytearray(length), form, 4, 6)
+        capture_module._planes(bytearray(length), form, (4, 6), (2, 3))
 
 
 def test_a_fast_file_is_thinned_to_the_rate_that_is_analysed(street, write_video):
