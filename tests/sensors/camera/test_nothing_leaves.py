@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import gzip
 import os
@@ -16,13 +17,21 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from hub.app import serving
+from hub.config import Http, HubConfig
+from hub.keys import LOG, REGISTRY
+from hub.policy.basis import PolicyConfig
+from hub.registry import SensorRecord
+from models.fetched import FOLDER_VARIABLE
 from sensors.identity import Identity
 from sensors.lease import LEASE_PATH
-from sensors.protocol import VIDEO_EVENTS, Batch, Detection, Heartbeat
+from sensors.protocol import Batch, Detection, Heartbeat
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 LASTS_S = 60.0 if os.environ.get("TOCSIN_WATCH_A_MINUTE") else 12.0
 """A minute where it is asked for; what an agent opens and sends repeats within ten seconds, its heartbeat's period."""
+MODELS = Path(os.environ.get("TOCSIN_DATA", Path(__file__).parents[4] / "shared" / "data")) / "models"
+LAB = PolicyConfig(profile="lab", responsible_person="A. Martin", start="2020-01-01", end="2100-01-01")
 SETTINGS = """
 masks = [[[0.0, 0.0], [0.2, 0.0], [0.2, 0.2], [0.0, 0.2]]]
 [[zones]]
@@ -33,41 +42,68 @@ polygon = [[0.3, 0.1], [1.0, 0.1], [1.0, 1.0], [0.3, 1.0]]
 IMAGE_MARKS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"BM6", b"ftyp", b"\x1aE\xdf\xa3", b"P6\n")
 
 
-class Endpoint:
-    """The only address that the agent is given: grants a lease, takes everything, and keeps every byte it gets."""
+class Relay:
+    """The only address that the agent is given: passes every byte on to a real hub, and keeps those of the agent."""
 
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, bytes]] = []
-        self.told = asyncio.Event()
-        self.port = 0
+    def __init__(self, hub_port: int) -> None:
+        self.sent: list[bytearray] = []
+        """What the agent sent, connection by connection."""
+        self._hub_port = hub_port
+        self._links: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._take)
-        self._runner = web.AppRunner(application)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        self._server = await asyncio.start_server(self._linked, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
 
-    async def _take(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        self.requests.append((request.path, body))
-        if request.path == LEASE_PATH:
-            # Held like a hub holds it, so that the agent does not ask all the time.
-            held_s = 2.0 if request.query.get("known") else 0.0
-            await asyncio.sleep(held_s)
-            lease = {"granted": True, "seconds": 60.0, "held_s": held_s, "mode": "dispatch", "tag": "t"}
-            return web.json_response({**lease, "classes": sorted(VIDEO_EVENTS)})
-        if request.path.endswith("/ingest"):
-            messages = decoded(body).messages
-            if any(isinstance(message, Detection) for message in messages):
-                self.told.set()
-            return web.json_response({"accepted": len(messages), "repeated": 0, "refused": []})
-        return web.json_response({}, status=404)
+    async def _linked(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        kept = bytearray()
+        self.sent.append(kept)
+        from_hub, to_hub = await asyncio.open_connection("127.0.0.1", self._hub_port)
+        back = asyncio.create_task(self._passed(from_hub, writer))
+        self._links.add(back)
+        back.add_done_callback(self._links.discard)
+        await self._passed(reader, to_hub, kept)
+
+    async def _passed(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kept: bytearray | None = None
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65_536):
+                if kept is not None:
+                    kept += data
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    def requests(self) -> list[tuple[str, bytes]]:
+        """Path and body of each whole request; what is no request fails the test."""
+        return [request for kept in self.sent for request in parsed(bytes(kept))]
 
     async def aclose(self) -> None:
-        await self._runner.cleanup()
+        self._server.close()
+        await asyncio.gather(*self._links)
+
+
+def parsed(data: bytes) -> list[tuple[str, bytes]]:
+    """The HTTP/1.1 requests in `data`, to its last byte; only the last one may be cut off by the end of the agent."""
+    found = []
+    while data:
+        head, whole, data = data.partition(b"\r\n\r\n")
+        lines = head.decode("ascii").split("\r\n")
+        method, path, version = lines[0].split(" ")
+        assert method in {"GET", "POST"}
+        assert version == "HTTP/1.1"
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        assert "transfer-encoding" not in headers
+        length = int(headers.get("content-length", "0"))
+        if not whole or len(data) < length:
+            break
+        assert method == "POST" or length == 0
+        # What an address says is short, and names no file.
+        assert len(lines[0]) < 200
+        found.append((path.partition("?")[0], data[:length]))
+        data = data[length:]
+    return found
 
 
 def decoded(body: bytes) -> Batch:
@@ -134,6 +170,26 @@ def snapshot(*folders: Path) -> set[Path]:
     return {path for folder in folders for path in folder.rglob("*") if path.is_file()}
 
 
+async def enrolled(app: web.Application, identity: Identity) -> None:
+    """The camera, known to the hub under its key."""
+    now_us = time.time_ns() // 1_000
+    registry = app[REGISTRY]
+    await registry.add(SensorRecord(id="cam-1", kind="camera", latitude=45.43, longitude=4.38, height_m=4.0))
+    code = await registry.new_code("cam-1", now_us)
+    await registry.enrol(code, base64.b64decode(identity.public_key), "camera", "tocsin-0.1.0", now_us)
+
+
+async def taken(app: web.Application) -> None:
+    """Return once the hub has a detection of the agent in its log."""
+    position = 0
+    while True:
+        entries = await app[LOG].read(position, 1_000)
+        if any(isinstance(entry.message, Detection) for entry in entries):
+            return
+        position = entries[-1].position if entries else position
+        await app[LOG].wait(position)
+
+
 async def test_a_watched_agent_writes_its_spool_and_sends_wire_messages_and_nothing_else(tmp_path, street, write_video):
     images = [street.frame([((i / 10 - 3) * 0.1, 0.4, 0.06, 0.4)] if i > 30 else []) for i in range(140)]
     clip = await asyncio.to_thread(write_video, images)
@@ -141,48 +197,67 @@ async def test_a_watched_agent_writes_its_spool_and_sends_wire_messages_and_noth
     home.mkdir()
     state.mkdir()
     settings.write_text(SETTINGS)
-    endpoint = Endpoint()
-    await endpoint.start()
     key = tmp_path / "cam-1.pem"
-    await asyncio.to_thread(Identity.create, key, "cam-1", f"http://127.0.0.1:{endpoint.port}")
-    before = await asyncio.to_thread(snapshot, tmp_path)
-    environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[3])
-    command = [sys.executable, "-m", "hub.commands.main", "camera", "--file", str(clip), "--settings", str(settings)]
-    command += ["--repeat", "--identity", str(key), "--state", str(state)]
-    agent = await asyncio.to_thread(
-        subprocess.Popen, command, cwd=home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    opened: set[str] = set()
-    met: set[tuple[str, int]] = set()
-    try:
-        await asyncio.wait_for(endpoint.told.wait(), 90.0)
-        until = time.monotonic() + LASTS_S
-        while time.monotonic() < until:
-            for pid in await asyncio.to_thread(family, agent.pid):
-                opened |= await asyncio.to_thread(written, pid)
-                met |= await asyncio.to_thread(peers, pid)
-            await asyncio.sleep(0.1)
-        assert agent.poll() is None
-    finally:
-        agent.terminate()
-        await asyncio.to_thread(agent.wait, 30)
-        await endpoint.aclose()
+    hub = HubConfig(data_dir=tmp_path.parent / f"{tmp_path.name}-hub", http=Http(port=0), policy=LAB)
+    async with serving(hub) as (app, hub_port):
+        relay = Relay(hub_port)
+        await relay.start()
+        identity = await asyncio.to_thread(Identity.create, key, "cam-1", f"http://127.0.0.1:{relay.port}")
+        await enrolled(app, identity)
+        before = await asyncio.to_thread(snapshot, tmp_path)
+        environment = {**os.environ, "HOME": str(home), "TMPDIR": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment["PYTHONPATH"] = str(Path(__file__).parents[3])
+        # With the detector at work where there is one: it sees the most of all.
+        environment[FOLDER_VARIABLE] = str(MODELS)
+        command = [
+            sys.executable,
+            "-m",
+            "hub.commands.main",
+            "camera",
+            "--file",
+            str(clip),
+            "--settings",
+            str(settings),
+        ]
+        command += ["--repeat", "--identity", str(key), "--state", str(state)]
+        agent = await asyncio.to_thread(
+            subprocess.Popen, command, cwd=home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        opened: set[str] = set()
+        met: set[tuple[str, int]] = set()
+        try:
+            await asyncio.wait_for(taken(app), 120.0)
+            until = time.monotonic() + LASTS_S
+            while time.monotonic() < until:
+                for pid in await asyncio.to_thread(family, agent.pid):
+                    opened |= await asyncio.to_thread(written, pid)
+                    met |= await asyncio.to_thread(peers, pid)
+                await asyncio.sleep(0.1)
+            assert agent.poll() is None
+        finally:
+            agent.terminate()
+            await asyncio.to_thread(agent.wait, 60)
+            await relay.aclose()
+        kept_there = [entry.message for entry in await app[LOG].read(0, 100_000)]
     after = await asyncio.to_thread(snapshot, tmp_path)
     new = {path for path in after - before if "__pycache__" not in path.parts}
     assert all(path.is_relative_to(state) for path in new)
     assert all(Path(path).is_relative_to(state) for path in opened)
     loopback = {"0100007F", "0000000000000000FFFF00000100007F"}
     assert met
-    assert {(address in loopback, port) for address, port in met} == {(True, endpoint.port)}
-    assert endpoint.requests
-    bodies = [body for path, body in endpoint.requests if path.endswith("/ingest")]
-    for body in bodies:
-        for message in decoded(body).messages:
-            assert isinstance(message, Heartbeat | Detection)
-    # It did see the walker: what was watched is an agent at work.
-    assert any(isinstance(one, Detection) for body in bodies for one in decoded(body).messages)
-    kept = b"".join([path.read_bytes() for path in new] + [body for _, body in endpoint.requests])
+    assert {(address in loopback, port) for address, port in met} == {(True, relay.port)}
+    requests = relay.requests()
+    assert {path for path, _ in requests} <= {"/api/v1/ingest", LEASE_PATH}
+    bodies = [body for path, body in requests if path == "/api/v1/ingest"]
+    assert not any(body for path, body in requests if path == LEASE_PATH)
+    told = [message for body in bodies for message in decoded(body).messages]
+    assert all(isinstance(message, Heartbeat | Detection) for message in told)
+    # It did see the walker: what was watched is an agent at work, and the hub took it in.
+    assert any(isinstance(message, Detection) for message in told)
+    models = {model for message in told if isinstance(message, Heartbeat) for model in message.models}
+    assert any(model.startswith("yolox-nano@") for model in models) == (MODELS / "yolox_nano.onnx").is_file()
+    assert {message.id for message in kept_there} <= {message.id for message in told}
+    kept = b"".join([path.read_bytes() for path in new] + [bytes(one) for one in relay.sent])
     assert not [mark for mark in IMAGE_MARKS if mark in kept]
     # A row of the picture, in whatever file: grey values of the street that no message could hold.
     assert not any(bytes(image[90, 100:140].tobytes()) in kept for image in images[::20])
