@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,3 +30,82 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings at {folder}; set TOCSIN_DATA to their folder")
     return folder
+
+
+class NatsServer:
+    """A real nats-server with JetStream on a port of its own, to start, stop, kill and start again there."""
+
+    def __init__(self, program: str, folder: Path, settings: str = "", store: str = "") -> None:
+        self._program = program
+        self._folder = folder
+        self._settings = settings
+        self._store = store
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = -1
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start, on the port of the last time; returns once it answers."""
+        ports = self._folder / "ports"
+        ports.mkdir(parents=True, exist_ok=True)
+        for old in ports.iterdir():
+            old.unlink()
+        file = self._folder / "nats.conf"
+        file.write_text(
+            f'listen: "127.0.0.1:{self.port}"\nports_file_dir: "{ports}"\nserver_name: test\n'
+            f'jetstream {{ store_dir: "{self._folder}/data", {self._store} }}\n{self._settings}\n'
+        )
+        # Its own say goes to a file that is looked into where a start fails.
+        with (self._folder / "server.log").open("wb") as said:
+            self._process = subprocess.Popen([self._program, "-c", str(file)], stderr=said)
+        until = time.monotonic() + 60
+        while not (found := list(ports.glob("*.ports"))) or not found[0].read_bytes().endswith(b"}"):
+            assert self._process.poll() is None, (self._folder / "server.log").read_text()
+            assert time.monotonic() < until, "nats-server told no port within a minute"
+            time.sleep(0.02)
+        self.port = int(json.loads(found[0].read_text())["nats"][0].rpartition(":")[2])
+
+    def write(self, secret: str) -> Path:
+        """A file beside the server that holds `secret`."""
+        path = self._folder / f"secret-{len(list(self._folder.iterdir()))}"
+        path.write_text(secret)
+        return path
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+MakeNatsServer = Callable[..., NatsServer]
+
+
+@pytest.fixture
+def make_nats_server(tmp_path: Path) -> Iterator[MakeNatsServer]:
+    """`make_nats_server(settings, store)`: a started nats-server with these lines in its configuration and in the
+    part of JetStream; killed at the end."""
+    pytest.importorskip("nats", reason="nats-py is not installed: pip install tocsin[cluster]")
+    program = shutil.which("nats-server")
+    if program is None:
+        pytest.skip("nats-server is not installed: apt-get install nats-server")
+    made: list[NatsServer] = []
+
+    def make(settings: str = "", store: str = "") -> NatsServer:
+        made.append(NatsServer(program, tmp_path / f"nats-{len(made)}", settings, store))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.kill()
+
+
+@pytest.fixture
+def nats_server(make_nats_server: MakeNatsServer) -> NatsServer:
+    """A running nats-server with JetStream."""
+    return make_nats_server()

@@ -1,8 +1,8 @@
 """The durable event log: what was acknowledged is here and survives kill -9.
 
-`interface` says what a log is, `embedded` is the one in a SQLite file of its own, `writer` is its thread, `reading`
-opens
-a log file for replay. What a consumer has done with a message is its own matter; only its position is kept here.
+`interface` says what a log is. `embedded` is the one in a SQLite file of its own, `writer` is its thread, `reading`
+opens its file for replay. `jetstream` is the one that several hubs share, `line` its connection, `cursor` reads it,
+`positions` keeps consumers' places. What a consumer has done with a message is its own matter.
 """
 
 from hub.log.embedded import EmbeddedLog, open_log
