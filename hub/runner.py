@@ -40,7 +40,7 @@ CONSUMER: Final = "fusion"
 SAVED: Final = "fusion-saved"
 BATCH: Final = 1_000
 TICK_S: Final = 0.2
-"""How often windows are looked at while nothing arrives: a fifth of the second that an incident may take."""
+"""How often windows are looked at while nothing arrives and fusion waits for nothing."""
 SITES_REFRESH_S: Final = 5.0
 RETRY_S: Final = 1.0
 CLOCK_STEP_US: Final = 5_000_000
@@ -139,7 +139,7 @@ class FusionRunner:
         entries = await self._log.read(self._position, BATCH)
         if not entries and self._position >= self._saved:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._log.wait(self._position), TICK_S)
+                await asyncio.wait_for(self._log.wait(self._position), self._pause_s())
             entries = await self._log.read(self._position, BATCH)
         now_us = self._now_us()
         if now_us < self._fed_us - CLOCK_STEP_US:
@@ -158,6 +158,11 @@ class FusionRunner:
         await self._save(list(self._unsaved.values()))
         self._unsaved.clear()
         await self._commit()
+
+    def _pause_s(self) -> float:
+        """Until the next look at the windows where nothing arrives: no later than fusion asked for."""
+        due_us = self._engine.due_us
+        return TICK_S if due_us is None else min(max((due_us - self._now_us()) * 1e-6, 0.0), TICK_S)
 
     def _begin_anew(self) -> None:
         """The clock was set back: an engine that saw the hour to come would hold every bang of it for late."""

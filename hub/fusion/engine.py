@@ -71,6 +71,11 @@ class FusionEngine:
             onsets.append(self.slow.open_since_us)
         return min(onsets, default=None)
 
+    @property
+    def due_us(self) -> int | None:
+        """When something is to be looked at next, whatever comes; None while nothing waits."""
+        return self._due_us
+
     def update_sites(self, sites: Iterable[Site]) -> None:
         """New positions, noise levels or capture states; picks held of sites that went are dropped."""
         changed = tuple(sorted(sites, key=lambda site: site.id))
@@ -166,7 +171,7 @@ class FusionEngine:
                 if episode.wants(held, table, now_us, settings):
                     joined = True
             if not joined and held[3].score >= settings.trigger_score and self._triggers(held):
-                episode = Episode.opened(held, table, now_us, settings)
+                episode = Episode.opened(held, table, self.buffer, now_us, settings)
                 self._episodes.append(episode)
                 self._index(episode)
 

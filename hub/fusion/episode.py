@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from hub.fusion.air import Air, travel_times
-from hub.fusion.buffer import Held
+from hub.fusion.buffer import Held, PickBuffer
 from hub.fusion.burst import answers, find_sources, grown
 from hub.fusion.camera import corroboration
 from hub.fusion.evidence import probability_of
@@ -75,6 +75,8 @@ class Episode:
     """Onset of the last pick that counted."""
     heard_us: int
     """When the last pick of this neighbourhood was heard of."""
+    company_us: int
+    """Until then a bang that has no place yet may get one from sensors that sound has still to reach."""
     due_us: int | None
     dirty: bool = True
     """Picks came since the last solution."""
@@ -84,9 +86,13 @@ class Episode:
     incidents: list[Incident] = field(default_factory=list)
     used: set[int] = field(default_factory=set)
     shots: list[Shot] = field(default_factory=list)
+    met: set[int] = field(default_factory=set)
+    """Rows of the sensors that may have heard what opened it; forgotten once something is told."""
 
     @classmethod
-    def opened(cls, held: Held, table: SiteTable, now_us: int, settings: FusionSettings) -> Self:
+    def opened(
+        cls, held: Held, table: SiteTable, buffer: PickBuffer, now_us: int, settings: FusionSettings
+    ) -> Self:  # fmt: skip
         """The episode that this pick opens."""
         onset, _, row, d = held
         east, north = table.east_m[row], table.north_m[row]
@@ -94,11 +100,34 @@ class Episode:
         sparse = int(table.microphone[near].sum()) < settings.sparse_sensors
         reach_m = max(settings.sparse_range_m, settings.hearing_range_m) if sparse else settings.hearing_range_m
         before = round(reach_m / SLOWEST_MPS * 1e6)
-        return cls(
+        episode = cls(
             east=east, north=north, reach_m=reach_m, exercise=d.exercise, trigger_us=onset,
             start_us=onset - before, last_us=onset, heard_us=now_us,
+            company_us=now_us + round(settings.company_s * 1e6),
             due_us=now_us + round(settings.first_wait_s * 1e6),
         )  # fmt: skip
+        crossing_us = round(settings.hearing_range_m / SLOWEST_MPS * 1e6)
+        around = buffer.around(
+            east, north, settings.hearing_range_m, onset - crossing_us, onset + crossing_us, d.exercise
+        )
+        for other in around:
+            episode.meet(other, table, now_us, settings)
+        return episode
+
+    def meet(self, held: Held, table: SiteTable, now_us: int, settings: FusionSettings) -> None:
+        """Look at once when one more sensor may have heard what opened this: from the fewest that make a place on.
+
+        Nothing is waited for where it is there already: a second of an alarm is a second of somebody's life.
+        """
+        onset, _, row, d = held
+        if self.incidents or len(self.met) >= settings.eager_sensors or row in self.met:
+            return
+        metres = math.hypot(table.east_m[row] - self.east, table.north_m[row] - self.north)
+        if d.score < settings.trigger_score or abs(onset - self.trigger_us) > metres / SLOWEST_MPS * 1e6 + 20_000:
+            return
+        self.met.add(row)
+        if len(self.met) >= settings.min_sensors:
+            self.due_us = now_us
 
     def wants(self, held: Held, table: SiteTable, now_us: int, settings: FusionSettings) -> bool:
         """Take note of a pick that falls into this episode; False if it doesn't."""
@@ -115,6 +144,7 @@ class Episode:
         self.late = self.late or self.settled
         due = now_us + round((settings.again_s if self.sources else settings.first_wait_s) * 1e6)
         self.due_us = due if self.due_us is None else min(self.due_us, due)
+        self.meet(held, table, now_us, settings)
         return True
 
     def _after(self, held: Held, table: SiteTable, settings: FusionSettings) -> bool:
@@ -169,7 +199,8 @@ class Episode:
         seen = [self._with_cameras(shot, engine) if engine.couples else shot for shot in self.shots]
         seen = [replace(shot, evidence=(*shot.evidence, *_certainty(shot))) for shot in seen]
         changed = self._revise(seen, now_us, settings)
-        self.due_us = None if self.settled else max(closing, now_us + 1)
+        look_us = self.company_us if seen and not self.incidents and now_us < self.company_us else closing
+        self.due_us = None if self.settled else max(look_us, now_us + 1)
         return changed
 
     def _until_us(self, settings: FusionSettings) -> int:
@@ -241,7 +272,8 @@ class Episode:
         self, sources: list[Placed], settings: FusionSettings
     ) -> tuple[list[Placed], list[Placed]]:  # fmt: skip
         """Of other episodes' sources those whose echoes were over when this episode began, and the rest."""
-        before, beside = [], []
+        before: list[Placed] = []
+        beside: list[Placed] = []
         for source in sources:
             crossing_us = math.hypot(source.east - self.east, source.north - self.north) / SLOWEST_MPS * 1e6
             over_us = source.last_us + crossing_us + settings.echo_tail_s * 1e6
@@ -280,6 +312,8 @@ class Episode:
             if mine is None:
                 incident = self._incident(shot, None, now_us)
                 least = settings.publish_probability if self.settled else settings.early_probability
+                if incident.place.kind != "ellipse" and now_us < self.company_us and not self.settled:
+                    continue
                 if incident.probability >= least:
                     self.incidents.append(incident)
                     changed.append(incident)

@@ -109,10 +109,17 @@ class FusionSettings:
     solo_score: float = 0.7
     """Score from which one or two microphones alone make an incident (disc, strip). Larger: fewer false ones, and
     sparse networks stay silent."""
-    scan_period_s: float = 0.1
+    scan_period_s: float = 0.05
     """Time between two looks at new picks. Larger: cheaper and later."""
     first_wait_s: float = 0.3
-    """From the trigger to the first place, in seconds. Larger: the first revision is better and later."""
+    """From the trigger to the first place, in seconds, where fewer sensors speak up. Larger: the first revision is
+    better and later."""
+    eager_sensors: int = 10
+    """Up to so many sensors that may have heard one bang each further one is looked at when it comes, until something
+    is told. Larger: weak bangs that many sensors hear are told sooner, and cost more."""
+    company_s: float = 1.0
+    """How long one or two sensors wait for others to give a place before a disc or a strip is told, in seconds. Larger:
+    fewer of them that become a place a moment later, and lone sensors are told later."""
     again_s: float = 0.5
     """From one revision to the next while picks come in. Larger: fewer revisions."""
     quiet_s: float = 3.0
@@ -146,8 +153,8 @@ class FusionSettings:
     """The same for sounds that last (siren, clamor) at microphones, in metres: a siren at 110 dB(A) in 1 m is 57 dB(A)
     there by spreading alone, a street's own level. Larger: two crowds are taken for one; smaller: one siren is many.
     """
-    early_probability: float = 0.5
-    """Incidents less likely than not are told when their window closes, not before. Larger: fewer that are withdrawn
+    early_probability: float = 0.33
+    """What is called unlikely is told when its window closes, not before. Larger: fewer incidents that are withdrawn
     again, and weak ones come later."""
     publish_probability: float = 0.02
     """Incidents less probable than this are not shown. Larger: fewer weak incidents."""
