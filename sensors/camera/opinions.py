@@ -39,6 +39,7 @@ _WIDEST: Final = 0.65
 """Of the picture's width and height: a wider part would be looked at smaller than it came (416 of 640 pixels)."""
 _WITHIN: Final = 0.6
 _ALIKE: Final = 0.2
+_BLANK: Final = 3
 _SURE: Final = 0.35
 """Mean score over the looks above which a kind is believed."""
 _FORGET_S: Final = 3.0
@@ -51,7 +52,9 @@ class Opinion:
     looks: int = 0
     sums: dict[Seen, float] = field(default_factory=dict)
     people: int = 0
-    """Most persons seen in its box at once."""
+    """Persons seen in its box, added up over the looks that saw any."""
+    peopled: int = 0
+    """How many looks saw any."""
     looked_s: float = -1e9
     slender: float = 0.0
 
@@ -62,7 +65,19 @@ class Opinion:
         for kind in {one.kind for one in sightings}:
             best = max(one.score for one in sightings if one.kind == kind)
             self.sums[kind] = self.sums.get(kind, 0.0) + best
-        self.people = max(self.people, sum(one.kind == "person" for one in sightings))
+        people = sum(one.kind == "person" for one in sightings)
+        self.people += people
+        self.peopled += people > 0
+
+    @property
+    def group(self) -> int:
+        """How many persons it is, as it was mostly seen: who only passes behind is in few looks."""
+        return max(1, round(self.people / self.peopled)) if self.peopled else 1
+
+    @property
+    def blank(self) -> bool:
+        """True where several looks saw nothing at all of these kinds."""
+        return self.looks >= _BLANK and not self.sums
 
     @property
     def kind(self) -> Seen | None:

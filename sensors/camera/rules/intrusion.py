@@ -23,7 +23,6 @@ _MOST_AREA: Final = 0.35
 _EMPTY_S: Final = 4.0
 _SURER: Final = 0.1
 _UNSURE: Final = 0.75
-_LOOKED: Final = 3
 _REPEAT_S: Final = 30.0
 """While somebody stays, it is said again twice a minute."""
 
@@ -74,7 +73,7 @@ def _confirmed(score: float, opinion: Opinion) -> float:
     """Surer where the detector saw somebody or a vehicle, less sure where it saw nothing in several looks."""
     if opinion.kind in ("person", "cycle", "car", "heavy"):
         return min(0.99, score + _SURER)
-    return score * _UNSURE if opinion.looks >= _LOOKED and not opinion.sums else score
+    return score * _UNSURE if opinion.blank else score
 
 
 def _light(track: Track, moment: Moment) -> bool:

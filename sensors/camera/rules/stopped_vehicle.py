@@ -39,6 +39,7 @@ _MOSTLY: Final = 0.7
 _COARSE_S: Final = 1.1
 """Slower than this and tracks of traffic are guesses."""
 _SURER: Final = 0.1
+_UNSURE: Final = 0.7
 _REPEAT_S: Final = 60.0
 
 
@@ -92,12 +93,12 @@ class StoppedVehicle:
             if stood_s < self._zone.stopped_s or moment.now_s - self._said.get(thing.number, -1e9) < _REPEAT_S:
                 continue
             opinion = moment.seen.of_thing(thing.number)
-            # Seen from above or by night a detector misses vehicles: that it saw none says nothing.
+            # Seen from above or by night a detector misses vehicles: that it saw none only makes it less sure.
             if not sure or opinion.kind in ("person", "bag"):
                 continue
             self._said[thing.number] = moment.now_s
             score = 0.65 + 0.15 * min(1.0, stood_s / (3 * self._zone.stopped_s)) + 0.15 * thing.blob.fill
-            score = min(0.97, score + (_SURER if opinion.vehicle else 0.0))
+            score = min(0.97, score + _SURER) if opinion.vehicle else score * (_UNSURE if opinion.blank else 1.0)
             found.append(Finding("stopped_vehicle", self._zone.name, thing.since_s, stood_s, score, thing.blob.foot))
         return found
 

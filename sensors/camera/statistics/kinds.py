@@ -56,7 +56,7 @@ class Kinds:
         if opinion.kind is not None and opinion.kind != "bag":
             if opinion.vehicle:
                 self._vehicles.append(blob.w * blob.h)
-            return opinion.kind, max(1, opinion.people) if opinion.kind == "person" else 1
+            return opinion.kind, opinion.group if opinion.kind == "person" else 1
         metres = self._metres(blob) if self._ground is not None else None
         kind, many = self._by_shape(blob, speed, aspect) if metres is None else _by_metres(blob, metres, speed, aspect)
         if kind in ("car", "heavy"):

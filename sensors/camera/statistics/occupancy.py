@@ -39,6 +39,10 @@ _MOST_AREA: Final = 0.4
 _LEFT_S: Final = 1.2
 """Out of sight for longer than a track lives: it will not come back as the same."""
 _MOST_BOXES: Final = 200
+_LOOKS: Final = 3
+_LEAST_LOOKED: Final = 10
+_KNOWS: Final = 0.6
+"""Share of passages that a detector has to know in a zone before its silence counts."""
 _RASTER: Final = (256, 192)
 
 
@@ -70,6 +74,7 @@ class _ZoneCount:
         self._mask = ZoneMask(zone)
         self._kinds = Kinds(ground)
         self._inside: dict[int, _Passage] = {}
+        self._looked = self._knew = 0
 
     def step(self, tracks: Sequence[Track], now_s: float, aspect: float, seen: Opinions) -> None:
         """Look at the tracks of one moment; count those that have left."""
@@ -96,13 +101,22 @@ class _ZoneCount:
         passage.valid = passage.valid or (came and straight and lasted)
 
     def _count(self, passage: _Passage, aspect: float) -> None:
-        if not passage.valid:
+        if not passage.valid or self._nobody(passage.opinion):
             return
         # The middle one by size: at the edge it is cut off, and where two pass each other it is both.
         blob, _ = sorted(passage.boxes, key=lambda one: one[0].w * one[0].h)[len(passage.boxes) // 2]
         speed = statistics.median(speed for _, speed in passage.boxes)
         kind, many = self._kinds.of(blob, speed, aspect, passage.opinion)
         self.counts[kind] += many
+
+    def _nobody(self, opinion: Opinion) -> bool:
+        """True where a detector that knows what passes here saw nothing in several looks: leaves, light, a reflection.
+
+        One that knows little here (seen from above, by night) is not heard.
+        """
+        self._looked += opinion.looks >= _LOOKS
+        self._knew += opinion.looks >= _LOOKS and opinion.kind is not None
+        return opinion.blank and self._looked >= _LEAST_LOOKED and self._knew > _KNOWS * self._looked
 
     def close(self) -> dict[Kind, int]:
         """The counts so far, and begin anew."""

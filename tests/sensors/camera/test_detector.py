@@ -187,7 +187,7 @@ def test_who_walks_against_the_traffic_is_no_vehicle(street):
 def test_what_was_seen_decides_the_kind_that_is_counted():
     wide = Blob(0.4, 0.5, 0.2, 0.1, 0.02)
     assert Kinds(None).of(wide, 0.2, 0.5625) == ("car", 1)
-    three = Opinion(looks=2, sums={"person": 1.4}, people=3)
+    three = Opinion(looks=3, sums={"person": 2.1}, people=6, peopled=2)
     assert Kinds(None).of(wide, 0.2, 0.5625, three) == ("person", 3)
     assert Kinds(None).of(wide, 0.2, 0.5625, Opinion(looks=2, sums={"person": 1.4, "cycle": 1.0})) == ("cycle", 1)
     # One weak look of four is no opinion.
