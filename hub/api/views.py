@@ -31,6 +31,8 @@ _EXPLAINED: Final = (
 """Kinds of evidence that the explanation tells, in its order."""
 _SILENT: Final = 2
 """Silent sensors that the explanation names, the nearest ones; the list tells all."""
+_LOUDEST: Final = 2
+"""Sensors that it names where nothing but each one's own ear speaks: those that say most."""
 
 
 def probability_word(probability: float, language: Language) -> str:
@@ -103,6 +105,8 @@ def explanation(incident: Incident, language: Language) -> str:
     told = [piece for piece in incident.evidence if piece.kind in order]
     silent = [piece for piece in told if piece.kind == "silence"][_SILENT:]
     told = sorted((p for p in told if p not in silent), key=lambda piece: order[piece.kind])
+    if not told:
+        told = sorted((p for p in incident.evidence if p.kind == "sound"), key=lambda p: -p.log_odds)[:_LOUDEST]
     parts = [say(piece.words, piece.values, language).rstrip(".").replace(". ", "; ") for piece in told]
     parts = [part if at == 0 else part[:1].lower() + part[1:] for at, part in enumerate(parts)]
     return "; ".join([*parts, say("summary_percent", {"percent": percent(incident.probability)}, language)]) + "."

@@ -119,7 +119,7 @@ th,td{border-bottom:1px solid var(--line);padding:.45rem .75rem .45rem 0;text-al
 thead th{border-bottom:2px solid var(--ink);font-size:.9rem}
 tbody th{font-weight:600}
 ul{padding-left:1.2rem;max-width:44rem}
-li{margin:.25rem 0}
+li{margin:.25rem 0;overflow-wrap:anywhere}
 .ask{border:1px dashed var(--mark);padding:.7rem 1rem;margin:.9rem 0;break-inside:avoid}
 .ask strong{color:var(--mark);font-size:.85rem;display:block}
 .ask .answer{white-space:pre-line}
@@ -131,7 +131,7 @@ footer{margin-top:3rem;border-top:3px solid var(--ink);padding-top:1rem;color:va
 footer p{max-width:none;overflow-wrap:anywhere}
 @media(max-width:40rem){main{padding:1.25rem 1rem 3rem}dl{grid-template-columns:1fr}dt{border-bottom:0;padding-bottom:0;
 font-size:.92rem}dd{padding-top:.1rem}
-.cards table,.cards tbody,.cards caption{display:block}.cards thead{position:absolute;left:-999rem}
+.cards table,.cards tbody,.cards caption{display:block}.cards thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .cards tr{display:grid;grid-template-columns:9rem 1fr;padding:.6rem 0;border-bottom:1px solid var(--line)}
 .cards tbody th{grid-column:1/-1;border:0;padding:0 0 .2rem}
 .cards td{display:contents}.cards td>span{padding:.1rem 0;overflow-wrap:anywhere}

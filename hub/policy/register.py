@@ -26,7 +26,7 @@ def register(teller: Teller) -> Document:
     if teller.facts.assessment.mode == "off":
         notes.append(w("reg_off"))
     if teller.facts.suspended:
-        names = ", ".join(w("reg_everything") if name == "*" else name for name in teller.facts.suspended)
+        names = ", ".join(w("reg_everything") if n == "*" else teller.classes((n,)) for n in teller.facts.suspended)
         notes.append(w("reg_stopped", names=names))
     parts = ("who", "what", "law", "where", "data", "how", "results", "human", "audit", "changes", "rights")
     makers = (who, what, law, _where, data, how, results, human, audit, changes, _rights)

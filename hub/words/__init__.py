@@ -7,6 +7,7 @@ so that one record speaks to each reader in his language.
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,23 @@ from typing import Final, Literal
 
 Language = Literal["en", "fr"]
 LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
+_DECIMAL: Final = re.compile(r"[+-]?\d+\.\d+")
+
+
+class _FrenchFloat(float):
+    """A number that writes itself with the decimal comma."""
+
+    def __format__(self, spec: str) -> str:
+        return float.__format__(self, spec).replace(".", ",")
+
+
+def _in_french(name: str, value: object) -> object:
+    """A figure as French writes it; versions and everything else as they are."""
+    if isinstance(value, float):
+        return _FrenchFloat(value)
+    if isinstance(value, str) and name != "version" and _DECIMAL.fullmatch(value):
+        return value.replace(".", ",")
+    return value
 
 
 @functools.cache
@@ -33,4 +51,6 @@ def say(key: str, values: Mapping[str, object], language: Language) -> str:
     entry = catalogue().get(key)
     if entry is None:
         return key
+    if language == "fr":
+        values = {name: _in_french(name, value) for name, value in values.items()}
     return entry[language].format_map(dict(values))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,15 +11,9 @@ import pytest
 from dashboards.alerts import rules
 from dashboards.build import dashboards
 
+from . import asked
+from .asked import columns, targets
 from .conftest import END_US, START_US, Night
-
-
-def targets(dashboard: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for panel in dashboard["panels"]:
-        for target in panel["targets"]:
-            if "query" in target:
-                yield f"{panel['title']} / {target['refId']}", target
-
 
 ALL = [
     pytest.param(dashboard, target, id=f"{dashboard['uid'].removeprefix('tocsin-')}: {name}")
@@ -29,34 +22,9 @@ ALL = [
 ]
 
 
-def chosen(dashboard: dict[str, Any]) -> dict[str, str]:
-    """The value of each variable as a reader finds it at the start."""
-    values = {}
-    for variable in dashboard["templating"]["list"]:
-        current = variable["current"].get("value", "")
-        values[variable["name"]] = variable["allValue"] if current == ["$__all"] else current
-    return values
-
-
 def filled(query: str, dashboard: dict[str, Any], night: Night) -> str:
-    """What Grafana makes of a query."""
-    values = {**chosen(dashboard), "incident": str(night.incident), "revision": str(night.revision)}
-    values |= {
-        "timeFilter": f"time >= {START_US // 1_000}ms and time <= {END_US // 1_000}ms",
-        "__interval": "10m",
-    }
-    for name in sorted(values, key=len, reverse=True):
-        query = query.replace(f"${{{name}:raw}}", values[name]).replace(f"${{{name}}}", values[name])
-        query = query.replace(f"${name}", values[name])
-    assert not re.search(r"\$(?!/)", query), f"a variable that the dashboard does not have: {query}"
-    return query
-
-
-def columns(query: str) -> set[str]:
-    """The names that the outermost SELECT of a query gives its columns."""
-    said = re.match(r"SELECT (.*?) FROM ", query, re.DOTALL)
-    assert said, query
-    return set(re.findall(r'AS "([^"]+)"', said[1])) | set(re.findall(r'(?:^|, )"(\w+)"(?=,|$)', said[1]))
+    """What Grafana makes of a query on that night."""
+    return asked.filled(query, dashboard, str(night.incident), night.revision, START_US, END_US)
 
 
 @pytest.mark.parametrize(("dashboard", "target"), ALL)

@@ -32,7 +32,7 @@ async def test_the_map_shows_sensors_their_state_fields_of_view_and_the_incident
     for said in (
         "Gunshot",
         "3 rounds",
-        "likely, 0.87",
+        "likely, 87 %",
         "Exercise",
         "6 of 7 sensors in range heard it",
         "343 m/s",

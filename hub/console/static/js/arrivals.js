@@ -55,13 +55,17 @@ export function travelTimes(arrivals) {
   return s("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": t("arrivals.chart") }, parts);
 }
 
-/** The same in numbers, for those who read rather than look. */
-export function arrivalTable(arrivals, sensorLink) {
+function after(ms) {
+  return Math.abs(ms) < 10_000 ? t("unit.ms", { value: signed(ms, 1) }) : `${signed(ms / 1000, 1)} s`;
+}
+
+/** The same in numbers, for those who read rather than look; without travel times (not `timed`) only who heard it when. */
+export function arrivalTable(arrivals, sensorLink, timed) {
   const rows = arrivals.map((arrival) => h("tr", {},
     h("th", { scope: "row" }, sensorLink(arrival.sensor)),
-    h("td", {}, metres(arrival.distance_m)),
-    h("td", {}, t("unit.ms", { value: signed((arrival.onset_us - arrivals[0].onset_us) / 1000, 1) })),
-    h("td", {}, t("unit.ms", { value: signed(arrival.residual_ms, 1) }))));
-  const head = ["sensor", "distance", "after_first", "residual"].map((name) => h("th", { scope: "col" }, t(`arrivals.${name}`)));
+    timed && h("td", {}, metres(arrival.distance_m)),
+    h("td", {}, after((arrival.onset_us - arrivals[0].onset_us) / 1000)),
+    timed && h("td", {}, t("unit.ms", { value: signed(arrival.residual_ms, 1) }))));
+  const head = (timed ? ["sensor", "distance", "after_first", "residual"] : ["sensor", "after_first"]).map((name) => h("th", { scope: "col" }, t(`arrivals.${name}`)));
   return h("table", { class: "figures" }, h("caption", { class: "unseen" }, t("arrivals.title")), h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows));
 }

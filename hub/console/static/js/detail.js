@@ -6,7 +6,7 @@ import { h, putAgain, unseen } from "./dom.js";
 import { clock, coordinates, day, factor, metres, now, number, offset, onset, probability, span, today, whole } from "./format.js";
 import { unhurried } from "./hold.js";
 import { sign, stateIcon } from "./icons.js";
-import { nearest } from "./place.js";
+import { isTimed, nearest } from "./place.js";
 import { state } from "./state.js";
 import { videoLinks } from "./video.js";
 import { known, t } from "./words.js";
@@ -114,8 +114,9 @@ export class Detail {
     if (!first.length) return null;
     const link = (id) => h("button", { type: "button", class: "link", "data-key": `sensor-${id}`, onclick: () => this.onSensor(id) }, id);
     const shown = first.slice(0, MOST_ROWS);
-    return h("section", {}, h("h3", {}, t("arrivals.title")), h("p", { class: "dim" }, t("arrivals.words", { count: first.length })),
-      travelTimes(first), arrivalTable(shown, link),
+    const timed = first.some(isTimed);
+    return h("section", {}, h("h3", {}, t("arrivals.title")), h("p", { class: "dim" }, t(timed ? "arrivals.words" : "arrivals.untimed", { count: first.length })),
+      timed && travelTimes(first), arrivalTable(shown, link, timed),
       first.length > shown.length && h("p", { class: "dim" }, t("more", { number: number(first.length - shown.length, 0) })));
   }
 

@@ -84,9 +84,9 @@ export function metres(value) {
   return `${number(value, value < 10 ? 1 : 0)} m`;
 }
 
-/** 0.874 -> "0.87": never 1.00 nor 0.00, for nothing is sure. */
+/** 0.874 -> "87 %": never 100 % nor 0 %, for nothing is sure. */
 export function probability(value) {
-  return number(Math.min(0.99, Math.max(0.01, value)), 2, 2);
+  return `${number(100 * Math.min(0.99, Math.max(0.01, value)), 0)}\u00a0%`;
 }
 
 /** A log-odds as a factor that a person can weigh: 2.3 -> "×10", -1.4 -> "÷4". */

@@ -34,7 +34,7 @@ export class Header {
   draw() {
     const { status } = state;
     if (!status) return;
-    put(this.title, h("span", { class: "name" }, "Tocsin"), h("span", { class: "place-name" }, status.site.name));
+    put(this.title, h("span", { class: "name" }, "Tocsin"), h("span", { class: "place-name", title: status.site.name }, status.site.name));
     const reasons = (status.mode_reasons ?? []).map((reason) => reason.text ?? String(reason)).join(" ");
     put(this.mode, h("span", { class: `pill mode-${status.mode}`, title: reasons || null },
       status.mode_word ? t("mode.is", { mode: status.mode_word }) : t(`mode.${status.mode}`)));

@@ -22,7 +22,7 @@ export function openHelp(dialog) {
   const sensors = SENSORS.map(([kind, name]) => h("li", {}, sensorIcon(kind, name),
     name === "ok" ? `${t(`sensor.kind.${kind}`)}, ${t("sensor.state.ok")}` : t(`sensor.state.${name}`)));
   put(dialog, h("div", { class: "help-body" },
-    h("h2", { id: "help-title" }, t("help.title")), h("dl", { class: "keys" }, keys),
+    h("h2", { id: "help-title", tabindex: "-1", autofocus: true }, t("help.title")), h("dl", { class: "keys" }, keys),
     h("h3", {}, t("help.states")), h("ul", { class: "legend-list" }, states),
     h("h3", {}, t("help.sensors")), h("ul", { class: "legend-list" }, sensors),
     h("h3", {}, t("help.map")), h("p", {}, t("help.map.words")),

@@ -31,11 +31,17 @@ export function drawPlace(layers, incident, markers) {
     const heard = L.circleMarker(from, { radius: 11, className: "heard", interactive: false });
     layers.arrivals.addLayer(heard);
     if (index >= MOST_CIRCLES) continue;
-    layers.arrivals.addLayer(L.circle(from, { radius: arrival.distance_m, className: "arrival", interactive: false }));
-    layers.arrivals.addLayer(L.polyline([from, here], { className: "ray", interactive: false }));
-    const label = `${arrival.sensor} · ${metres(arrival.distance_m)}`;
+    const timed = isTimed(arrival);
+    if (timed) layers.arrivals.addLayer(L.circle(from, { radius: arrival.distance_m, className: "arrival", interactive: false }));
+    if (timed) layers.arrivals.addLayer(L.polyline([from, here], { className: "ray", interactive: false }));
+    const label = timed ? `${arrival.sensor} · ${metres(arrival.distance_m)}` : arrival.sensor;
     heard.bindTooltip(label, { permanent: true, direction: "bottom", offset: [0, 8], className: "label" });
   }
+}
+
+/** True where the place was reckoned from travel times: a sound that only lasts has no distance to its sensors. */
+export function isTimed(arrival) {
+  return arrival.distance_m > 0;
 }
 
 /** One arrival a sensor (a burst has one a round): the first. */

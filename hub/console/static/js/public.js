@@ -69,8 +69,8 @@ function statisticsSection(told) {
   const used = STATES.filter((state) => Object.values(states).some((row) => row[state] !== 0 && row[state] !== undefined));
   const classes = Object.keys(states).filter((name) => name !== "*");
   const period = t("public.days", { from: day(told.from_us), until: day(told.until_us) });
-  const row = (name, cells) => h("tr", {}, h("th", { scope: "row" }, name), used.map((state) => h("td", {}, count(cells[state] ?? 0, below))), h("td", {}, count(cells["*"], below)));
-  const table = classes.length ? h("div", { class: "wide" }, h("table", { class: "figures" }, h("caption", { class: "unseen" }, t("public.counts")),
+  const row = (name, cells) => h("tr", {}, h("th", { scope: "row" }, name), used.map((state) => h("td", { "data-head": t(`state.${state}`) }, count(cells[state] ?? 0, below))), h("td", { "data-head": t("public.all") }, count(cells["*"], below)));
+  const table = classes.length ? h("div", { class: "wide" }, h("table", { class: "figures figures-cards" }, h("caption", { class: "unseen" }, t("public.counts")),
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("public.class")), used.map((state) => h("th", { scope: "col" }, t(`state.${state}`))), h("th", { scope: "col" }, t("public.all")))),
     h("tbody", {}, classes.map((name) => row(told.event_names[name] ?? name, states[name])), row(t("public.all"), states["*"])))) : h("p", { class: "nothing" }, t("public.counts.none"));
   const fact = (name, value) => h("div", {}, h("dt", {}, t(`public.${name}`)), h("dd", {}, value));

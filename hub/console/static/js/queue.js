@@ -17,6 +17,7 @@ export function incidentRow(incident, onPick) {
   const chosen = incident.id === state.selected;
   const age = now() - incident.onset_us;
   const rounds = incident.rounds ? t("rounds", { count: incident.rounds }) : null;
+  const sure = `${incident.probability_word}, ${probability(incident.probability)}`;
   return h("div", {
     class: ["row", `is-${incident.state}`, waiting(incident) ? "is-waiting" : "", incident.exercise ? "is-exercise" : "",
       chosen ? "is-chosen" : "", incident.state === "open" && age < FRESH_US ? "is-fresh" : ""].join(" "),
@@ -25,7 +26,7 @@ export function incidentRow(incident, onPick) {
   },
   h("div", { class: "row-top" },
     stateIcon(incident.state),
-    h("strong", { class: "row-name" }, incident.event_name),
+    h("strong", { class: "row-name", title: incident.event_name }, incident.event_name),
     !incident.exercise && state.status?.drill && h("span", { class: "real" }, t("drill.real")),
     incident.exercise && h("span", { class: "hatched", title: t("exercise.word") }, h("span", { class: "long" }, t("exercise.word")),
       h("span", { class: "short", "aria-hidden": "true" }, t("exercise.short"))),
@@ -34,8 +35,8 @@ export function incidentRow(incident, onPick) {
   h("div", { class: "row-place", title: incident.place.words }, incident.place.words ?? t("place.unnamed")),
   h("div", { class: "row-foot" },
     h("span", { class: "row-state" }, t(`state.${incident.state}`)),
-    h("span", {}, `${incident.probability_word}, ${probability(incident.probability)}`),
-    rounds && h("span", { class: "row-rounds" }, rounds),
+    h("span", { class: "row-sure", title: sure }, sure),
+    rounds && h("span", { class: "row-rounds", title: rounds }, rounds),
     waiting(incident) && h("span", { class: "row-age", "data-since": incident.onset_us }, t("ago", { span: span(age) }))));
 }
 

@@ -20,6 +20,12 @@ function moment(text) {
   return `${short}, ${time}`;
 }
 
+/** "2026-11-23" as the reader's language writes it. */
+function date(text) {
+  const [year, month, dayOf] = text.split("-").map(Number);
+  return new Intl.DateTimeFormat(speaking(), { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" }).format(Date.UTC(year, month - 1, dayOf));
+}
+
 function turn(one) {
   return [one.person, t("roster.level", { level: one.level }), moment(one.starts), moment(one.ends)];
 }
@@ -40,7 +46,7 @@ export const roster = {
       gaps.length > 0 && turns.length > 0 && h("p", { class: "says says-warn" }, t("roster.gaps", { count: gaps.length })),
       h("h2", {}, t("roster.week")), turns.length ? table(t("roster.week"), head, turns.map(turn)) : nothing(t("roster.none"), t("roster.none.more")),
       h("h2", {}, t("roster.shifts")), shifts.length ? table(t("roster.shifts"), [t("roster.person"), t("roster.call"), t("roster.days"), t("roster.hours"), t("roster.valid"), ...change], shifts.map((one) => [
-        one.person, t("roster.level", { level: one.level }), one.weekdays.map(weekday).join(" "), `${one.start}–${one.end}`, one.until ? `${one.since} – ${one.until}` : t("roster.since", { day: one.since }), ...end(() => api.endShift(one.number))])) : nothing(t("roster.shifts.none")),
+        one.person, t("roster.level", { level: one.level }), one.weekdays.map(weekday).join(" "), h("span", { class: "nowrap" }, `${one.start}–${one.end}`), one.until ? `${date(one.since)} – ${date(one.until)}` : t("roster.since", { day: date(one.since) }), ...end(() => api.endShift(one.number))])) : nothing(t("roster.shifts.none")),
       mayChange && people.length > 0 && form({
         fields: [person(), level(), h("fieldset", { class: "days" }, h("legend", {}, t("roster.days")), WEEK.map((number) => h("label", { class: "choice" }, h("input", { type: "checkbox", name: "weekday", value: number, checked: number < 6 }), h("span", {}, weekday(number))))),
           h("div", { class: "pair" }, field(t("roster.from"), h("input", { name: "start", type: "time", required: true, value: "06:00" })), field(t("roster.until"), h("input", { name: "end", type: "time", required: true, value: "14:00" }))),
