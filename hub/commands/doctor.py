@@ -15,18 +15,12 @@ from typing import Annotated, Final
 import typer
 from msgspec import Struct, to_builtins
 
+from hub.commands._extras import EXTRAS
+
 app = typer.Typer()
 
 MIN_FREE_BYTES: Final = 1 << 30
 """Below a gigabyte a week of log and state may not fit."""
-
-EXTRAS: Final[dict[str, tuple[str, ...]]] = {
-    "hub": ("sqlalchemy", "aiosqlite", "alembic", "argon2", "influxdb_client", "prometheus_client", "standardwebhooks"),
-    "mic": ("ai_edge_litert", "scipy", "sounddevice", "soundfile", "soxr"),
-    "camera": ("cv2",),
-    "grafana": ("grafana_api",),
-    "cluster": ("asyncpg", "nats"),
-}
 
 
 class Finding(Struct, frozen=True):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+from hub.commands._extras import bringing
 
 _NOT_VERBS = {"main"}
 
@@ -53,8 +56,15 @@ def _root() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; where a verb needs an extra that is not installed, say which, and exit 2."""
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        extra = bringing(error.name or "")
+        if extra is None:
+            raise
+        print(f"This needs `{error.name}`, which is not installed: pip install 'tocsin[{extra}]'", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":
