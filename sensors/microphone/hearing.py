@@ -36,10 +36,10 @@ HOP_S: Final = 0.5
 """Windows for lasting sounds begin this far apart while the level stands out."""
 QUIET_HOP_S: Final = 1.0
 """How often the level is looked at otherwise: it is measured second by second."""
+FORGOTTEN: Final = 0.01
+"""Evidence below which a sound that the model does not look for any more counts as never heard."""
 WATCHED: Final = 0.1
 """Evidence above which a lasting sound is followed although the level no longer stands out."""
-STEP_US: Final = 50
-"""Blocks that do not follow each other within this are dated each by itself."""
 FAINT_BURST: Final = 8
 FAINT_PER_S: Final = 0.1
 """Picks below the report floor that are told all the same: so many at once, and so many a second in the long run. The
@@ -111,22 +111,8 @@ class Heard:
 NOTHING: Final = Heard()
 
 
-def _joined(first: SoundBlock, then: SoundBlock, most: int) -> SoundBlock | None:
-    """Two blocks as one of at most `most` samples; None where the second does not continue the first."""
-    rate, count = first.sample_rate_hz, first.samples.size
-    if then.gap or then.sample_rate_hz != rate or count + then.samples.size > most:
-        return None
-    if abs(then.start_utc_us - first.start_utc_us - count * 1e6 / rate) > STEP_US:
-        return None
-    both = np.concatenate([first.samples, then.samples])
-    return SoundBlock(both, rate, first.start_utc_us, max(first.clock_sigma_us, then.clock_sigma_us), first.gap)
-
-
 class Hearing:
     """Analyses one microphone's stream, block by block; a gap or another rate starts it afresh.
-
-    While nothing stands out, two blocks of 0.25 s are analysed together, which costs half as much and delays nothing: a
-    pick waits `after_s` for its echoes anyway.
 
     `history`: what levels are usual here; without one nothing is told to be loud.
     """
@@ -153,19 +139,12 @@ class Hearing:
         self.dropped_picks = 0
         self.windows_scored = 0
         self._rate_hz = 0
-        self._held: SoundBlock | None = None
         self._overloaded_until = -1.0
         self._levels: list[Levels] = []
         self._impulses: list[Impulse] = []
 
     def hear(self, block: SoundBlock) -> Heard:
         """Analyse `block` (samples finite, within +-1); returns what became certain."""
-        held, self._held = self._held, None
-        if held is not None:
-            if joined := _joined(held, block, self._piece):
-                block = joined
-            else:
-                self._take_all(held)
         if block.sample_rate_hz != self._rate_hz:
             if self._rate_hz:
                 self._flush()
@@ -174,16 +153,13 @@ class Hearing:
         elif block.gap:
             self._flush()
             self._restart(self._rate_hz)
-        if block.samples.size * 2 <= self._piece and not self._waiting and not self._picker.gate_open:
-            self._held = block
+        if block.samples.size <= self._piece:
+            self._take(block.samples, block.start_utc_us, block.clock_sigma_us, block.gap)
         else:
             self._take_all(block)
         return self._told()
 
     def _take_all(self, block: SoundBlock) -> None:
-        if block.samples.size <= self._piece:
-            self._take(block.samples, block.start_utc_us, block.clock_sigma_us, block.gap)
-            return
         gap = block.gap
         for at in range(0, block.samples.size, self._piece):
             start_us = block.start_utc_us + round(at * 1e6 / self._rate_hz)
@@ -192,9 +168,6 @@ class Hearing:
 
     def finish(self) -> Heard:
         """The source has ended: tell what is still open."""
-        if self._held is not None:
-            self._take_all(self._held)
-            self._held = None
         if self._rate_hz:
             self._flush()
             self._levels += self._meter.finish()
@@ -279,9 +252,10 @@ class Hearing:
             self.windows_scored += 1
         else:
             self._next_look_s = heard_s + QUIET_HOP_S
-            if all(sound.evidence == 0.0 for sound in self._sustained):
-                return
         for sound in self._sustained:
+            if not scores and sound.evidence < FORGOTTEN:
+                sound.rest(end_us)
+                continue
             told = sound.offer(scores.get(sound.label, 0.0), end_us)
             if told is not None:
                 self._lasting.append(told)

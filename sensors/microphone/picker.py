@@ -23,6 +23,7 @@ from typing import Final
 import numpy as np
 import scipy.signal
 from numpy.typing import NDArray
+from scipy.linalg.blas import isamax, sdot
 
 Samples = NDArray[np.float32]
 _Float = NDArray[np.float64]
@@ -115,7 +116,8 @@ class Picker:
         self._gate = slice(lag, lag + count * step, step), slice(0, count * step, step)
         self._gate_length = length
         self._gate_ones = np.ones(length, np.float32)
-        self._gate_share = np.full(count // length, self.settings.gate_ratio * length / count, np.float32)
+        self._gate_share = self.settings.gate_ratio * length / count
+        self._gate_step: Samples = np.empty(count, np.float32)
         self._hold_chunks = round(self.settings.hold_s / CHUNK_S)
         self._pending: list[Samples] = []
         self._pending_count = 0
@@ -153,35 +155,32 @@ class Picker:
         return self._search_all(rest)
 
     def _search_all(self, sound: Samples) -> list[Pick]:
-        """Picks of whole chunks. In a quiet street all their gates are looked at together, and that is all."""
-        chunks = sound.reshape(-1, self._chunk)
-        opens = self._opens(chunks)
-        if not self._held and not any(opens):
-            self._seen += len(opens)
-            self._previous = chunks[-1]
-            return []
+        """Picks of whole chunks. In a quiet street the gate is looked at, and that is all."""
         picks: list[Pick] = []
-        for chunk, stands_out in zip(chunks, opens, strict=True):
-            picks += self._advance(chunk, stands_out)
+        for at in range(0, sound.size, self._chunk):
+            chunk = sound[at : at + self._chunk]
+            stands_out = self._opens(chunk)
+            if stands_out or self._held:
+                picks += self._advance(chunk, stands_out)
+            else:
+                self._seen += 1
+                self._previous = chunk
         return picks
 
-    def _opens(self, chunks: Samples) -> list[bool]:
-        """For each chunk whether its loudest 2 ms stand out of it, after a difference as high-pass."""
+    def _opens(self, chunk: Samples) -> bool:
+        """Whether the loudest 2 ms of a chunk stand out of it, after a difference as high-pass."""
         late, early = self._gate
-        step = chunks[:, late] - chunks[:, early]
-        energy = np.multiply(step, step, out=step).reshape(-1, self._gate_length) @ self._gate_ones
-        energy = energy.reshape(len(chunks), -1)
-        opens: list[bool] = (energy.max(axis=1) >= energy @ self._gate_share).tolist()
-        return opens
+        step = np.subtract(chunk[late], chunk[early], out=self._gate_step)
+        total = float(sdot(step, step))
+        np.multiply(step, step, out=step)
+        energy = step.reshape(-1, self._gate_length) @ self._gate_ones
+        return float(energy[isamax(energy)]) >= total * self._gate_share
 
     def _advance(self, chunk: Samples, stands_out: bool) -> list[Pick]:
         previous, self._previous = self._previous, chunk
         self._seen += 1
         was_open = self._held > 0
-        if stands_out:
-            self._held = self._hold_chunks + 1
-        elif was_open:
-            self._held -= 1
+        self._held = self._hold_chunks + 1 if stands_out else self._held - 1
         if not self._held:
             return []
         self.opened += 1

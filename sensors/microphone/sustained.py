@@ -66,6 +66,10 @@ class SustainedSound:
             return told
         return self._told(at_us, over=False) if at_us - self._told_us >= REPEAT_S * 1e6 else None
 
+    def rest(self, at_us: int) -> None:
+        """The place is quiet and there was next to no evidence: begin again at nothing."""
+        self.evidence, self._since_us, self._last_us = 0.0, None, at_us
+
     def lose(self) -> Lasting | None:
         """Sound is missing from here on: what was active is over."""
         told = self._told(self._last_us, over=True) if self.active and self._last_us is not None else None

@@ -117,7 +117,7 @@ async def test_without_a_model_only_levels_are_told(street: Street) -> None:
     assert not shots(told)
 
 
-async def test_nothing_is_joined_across_a_gap(model: Scorer) -> None:
+async def test_nothing_is_compared_across_a_gap(model: Scorer) -> None:
     """A step from one level to another at a gap is not an onset."""
     rng = np.random.default_rng(0)
     quiet, loud = rng.normal(0, 1e-3, 2 * RATE), rng.normal(0, 0.2, 2 * RATE)

@@ -41,6 +41,15 @@ def test_a_short_pause_does_not_end_it() -> None:
     assert not any(one.over for one in told)
 
 
+def test_a_quiet_place_begins_again_at_nothing_and_its_next_window_counts_for_one_second() -> None:
+    sound = SustainedSound("clamor")
+    sound.offer(0.3, START_US)
+    sound.rest(START_US + 60_000_000)
+    assert sound.evidence == 0.0
+    assert sound.offer(1.0, START_US + 61_000_000) is None
+    assert sound.evidence == pytest.approx(1.0 - math.exp(-1.0 / 2.5))
+
+
 def test_missing_sound_ends_it() -> None:
     sound = SustainedSound("siren")
     for i in range(20):
