@@ -51,7 +51,10 @@ def language_of(asked: str | None, default: Language = "fr") -> Language:
 
 
 def configured(config: Path | None, data_dir: Path | None, *, make: bool = False) -> HubConfig:
-    """The configuration with its data folder; exits 2 where it is wrong, or holds no state and none may be made."""
+    """The configuration with its data folder; exits 2 where it is wrong, or holds no state and none may be made.
+
+    `make` makes a state only where somebody named it: else a command in the wrong folder would begin a second hub.
+    """
     import msgspec
 
     from hub.config import ConfigError, load_config
@@ -64,7 +67,8 @@ def configured(config: Path | None, data_dir: Path | None, *, make: bool = False
         raise refused(f"Configuration: {error}") from None
     if data_dir is not None:
         loaded = msgspec.structs.replace(loaded, data_dir=data_dir)
-    if not make and not loaded.state_url and not (loaded.data_dir / "state.sqlite").is_file():
+    may_make = make and (path is not None or data_dir is not None)
+    if not may_make and not loaded.state_url and not (loaded.data_dir / "state.sqlite").is_file():
         raise refused(f"There is no hub's state in {loaded.data_dir}; name it with --data-dir or --config.")
     return loaded
 

@@ -65,6 +65,14 @@ def test_a_token_is_printed_once_and_a_code_anew(data: str) -> None:
     assert "good for 30 minutes" in run("code", "foreign-1", "--minutes", "30", "--data-dir", data).stdout
 
 
+def test_a_command_in_the_wrong_folder_begins_no_second_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = run("add", "mic-3", "--at", "45.4397,4.3872")
+    assert refused.exit_code == 2
+    assert "--config" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_empty_register_says_what_to_do(data: str) -> None:
     asyncio.run(migrate(f"sqlite:///{data}/state.sqlite"))
     assert "tocsin sensors add" in run("list", "--data-dir", data).stdout
