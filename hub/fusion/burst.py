@@ -35,6 +35,8 @@ PIVOTS_QUICK, PIVOTS_SPARSE = 2, 6
 """Pivots whose first arrivals are combined: for a first place, for the last word."""
 WORSE_CLOCK_S = 0.005
 """Clocks less sure than this count beside what paths differ by: the gate opens for two of their sigmas."""
+BESIDE = 6
+"""Of those places the ones that are refined."""
 TRIES_DENSE, TRIES_QUICK, TRIES_SPARSE = 2, 3, 8
 """Places that are refined."""
 IN_STEP_S = 0.010
@@ -43,6 +45,8 @@ LOUD = 12
 """Loudest picks that are asked at last, where no other pivot leads anywhere: among many bangs a shot is a loud one."""
 HILLS, STEPS = 2, 4
 """Of few sensors: the best sources around which higher ones are looked for, and how many at each step."""
+AROUND_M, APART_M = 60, 10
+"""And how far around them every so many metres: a hill beside a higher one is as wide as the gate is long (30 ms)."""
 
 
 def find_sources(
@@ -235,8 +239,11 @@ def _highest(sources: Sequence[Source], most: int) -> list[Source]:
 
 def _climbed(best: Source, picks: PickSet, air: Air, settings: FusionSettings) -> Source:
     """The best source around one: few sensors leave several hills close to each other."""
-    for _ in range(3):
+    steps = np.arange(-AROUND_M, AROUND_M + 1, APART_M).tolist()
+    beside = [(best.x + dx, best.y + dy) for dx in steps for dy in steps]
+    for turn in range(3):
         places = promising(neighbours(best, picks, air), STEPS, picks, air, settings)
+        places += promising(beside, BESIDE, picks, air, settings) if turn == 0 else []
         around = [refine(picks, x, y, air, settings) for x, y in places]
         higher = max((s for s in around if s is not None), key=lambda s: s.score, default=best)
         if higher.score <= best.score + 0.1:

@@ -35,7 +35,8 @@ def refine(picks: PickSet, x: float, y: float, air: Air, settings: FusionSetting
         peaks = emission_peaks(emitted, picks, gate, settings)
         if not peaks or peaks[0][1] < least:
             return None
-        emissions = np.sort(np.array([time for time, _ in peaks]))
+        # What two sensors agree on agrees with anything: it is no measure of a place, and echoes would bend the fit.
+        emissions = np.sort(np.array([time for time, sensors in peaks if sensors >= least]))
         chosen, rounds = assign(emitted, picks.sensor, emissions, gate)
         if len(chosen) < 3:
             return None
@@ -51,14 +52,20 @@ def refine(picks: PickSet, x: float, y: float, air: Air, settings: FusionSetting
         at, emissions = fit.at, fit.emissions
     travel = travel_times(picks.x - at[0], picks.y - at[1], picks.z - at[2], air)
     emitted = picks.time - travel[picks.sensor]
+    emissions = _with_fainter(emissions, emission_peaks(emitted, picks, settings.gate_s, settings), settings)
     chosen, rounds = assign(emitted, picks.sensor, emissions, settings.gate_s)
     emissions, chosen, rounds, worth = _real_rounds(picks, emitted, emissions, chosen, rounds, air, settings)
     if not len(emissions) or len(chosen) < 3 or np.bincount(rounds).max() < settings.min_sensors:
         return None
     fit = Fit(picks, chosen, rounds, at, emissions, air, settings)
+    if not fit.step():
+        return None
+    at, emissions = fit.at, fit.emissions
     covariance = fit.covariance()
     if covariance is None:
         return None
+    travel = travel_times(picks.x - at[0], picks.y - at[1], picks.z - at[2], air)
+    emitted = picks.time - travel[picks.sensor]
     return Source(
         x=float(at[0]),
         y=float(at[1]),
@@ -102,6 +109,13 @@ def emission_peaks(emitted: Array, picks: PickSet, gate_s: float, settings: Fusi
         counts[np.abs(middles - middle) <= gap] = 0
     kept.sort(key=lambda peak: (-peak[1], peak[0]))
     return [peak for peak in kept if peak[1] >= max(2.0, settings.round_share * best)]
+
+
+def _with_fainter(emissions: Array, peaks: list[tuple[float, int]], settings: FusionSettings) -> Array:
+    """Rounds that were fitted, with those that too few sensors heard to be fitted by."""
+    gap = max(settings.round_gap_s, settings.gate_s)
+    further = [time for time, _ in peaks if np.all(np.abs(emissions - time) > gap)]
+    return np.sort(np.concatenate([emissions, further]))
 
 
 def assign(emitted: Array, sensor: Index, emissions: Array, gate_s: float) -> tuple[Index, Index]:
