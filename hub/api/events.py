@@ -102,10 +102,10 @@ async def events(request: web.Request) -> web.StreamResponse:
         await tell_read(request, "incidents: live", view=True)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     response.headers["X-Accel-Buffering"] = "no"
-    await response.prepare(request)
     stream = _Stream(app, response, after, language_of(request))
     listeners.count += 1
     try:
+        await response.prepare(request)
         await response.write(b"retry: 1000\n\n")
         await stream.status()
         quiet_rounds = 0

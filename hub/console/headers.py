@@ -10,7 +10,8 @@ ALWAYS: Final = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # The pages can never hear or see: the browser itself refuses a microphone or a camera to them.
+    # The pages can never hear or see: the browser itself refuses a microphone or a camera to them. One alone, the
+    # technician's, may ask for the camera of the phone in his hand.
     "Permissions-Policy": "microphone=(), camera=(), display-capture=(), geolocation=(self)",
 }
 
@@ -28,8 +29,11 @@ def tile_origin(tiles_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def page_headers(tiles_url: str | None) -> dict[str, str]:
-    """The headers of a page; `img-src` is widened by the origin of `tiles_url`, nothing else ever is."""
+def page_headers(tiles_url: str | None, *, reads_labels: bool = False) -> dict[str, str]:
+    """The headers of a page; `img-src` is widened by the origin of `tiles_url`, nothing else ever is.
+
+    `reads_labels` lets the page ask for the phone's camera, to read the code on a box; it hears nothing all the same.
+    """
     images = "'self'"
     if tiles_url and not tiles_url.startswith("/"):
         # Leaflet empties a tile that it drops with a data: image.
@@ -42,8 +46,10 @@ def page_headers(tiles_url: str | None) -> dict[str, str]:
         "form-action": "'self'",
         "frame-ancestors": "'none'",
     }
+    camera = {"Permissions-Policy": ALWAYS["Permissions-Policy"].replace("camera=()", "camera=(self)")}
     return {
         **ALWAYS,
+        **(camera if reads_labels else {}),
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
         # Public tile servers want to know the site that asks; nobody else learns where one comes from.
         "Referrer-Policy": "strict-origin-when-cross-origin" if tiles_url else "same-origin",

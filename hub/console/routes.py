@@ -26,6 +26,9 @@ PAGES: Final = {
 APART: Final = ("technician.webmanifest", "technician-sw.js")
 """Files that stand at the top, not under a digest: a browser asks for a new version of them by their own name."""
 
+READS_LABELS: Final = frozenset({"technician.html"})
+"""Pages that may ask for the phone's camera: it reads the code on a box, in the page, and nothing of it is kept."""
+
 A_YEAR_S: Final = 31_536_000
 
 
@@ -34,14 +37,14 @@ def add_routes(app: web.Application, *, tiles_url: str | None = None) -> None:
 
     Raises ValueError where `tiles_url` is no usable address.
     """
-    headers = page_headers(tiles_url)
+    headers = {name: page_headers(tiles_url, reads_labels=name in READS_LABELS) for name in (*PAGES.values(), *APART)}
 
     async def read_assets(app: web.Application) -> None:
         app[ASSETS] = await asyncio.to_thread(assets.load)
 
     def page(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def show(request: web.Request) -> web.StreamResponse:
-            return answer(request, request.app[ASSETS].files[name], {**headers, "Cache-Control": "no-cache"})
+            return answer(request, request.app[ASSETS].files[name], {**headers[name], "Cache-Control": "no-cache"})
 
         return show
 

@@ -69,9 +69,8 @@ async def main(options: argparse.Namespace, folder: Path) -> int:
         begun = time.monotonic()
         await fill(config, night)
         took = time.monotonic() - begun
-        say(
-            f"night: {len(night.incidents)} incidents and {night.messages} messages, simulated and stored in {took:.0f} s"
-        )
+        incidents, messages = len(night.incidents), night.messages
+        say(f"night: {incidents} incidents and {messages} messages, simulated and stored in {took:.0f} s")
         app, port = await stack.enter_async_context(serving(config))
         url = f"http://127.0.0.1:{port}"
         await stack.enter_async_context(running("sensors", stay_well(app, night)))

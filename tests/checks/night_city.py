@@ -51,6 +51,8 @@ PEOPLE: Final = {
     "Ada Blanc": "auditor",
     "Root Admin": "administrator",
 }
+POOR_CLOCK, LONG_QUEUE, SILENT = 4, 7, 9
+"""Microphones by number that are not well: each shows another state."""
 CAMERAS: Final = ((-150.0, 60.0, 110.0), (220.0, -220.0, -30.0), (340.0, 180.0, 220.0), (-320.0, -250.0, 20.0))
 WHY: Final = ("fireworks", "exhaust", "a nail gun at the building site behind the Halle Tony-Garnier", "traffic", "")
 
@@ -140,7 +142,9 @@ class Night:
                 yield self._count(site.id, start)
         for site in (*self.microphones, *self.cameras):
             for step, at in enumerate(range(self.start_us, self.now_us, 10 * MINUTE_US)):
-                yield beat(site.id, at, dropped=step // 20, refused=step // 30, uptime_s=step * 600.0)
+                sigma_us = 60_000 if site is self.microphones[POOR_CLOCK - 1] else 180
+                counts = {"dropped": step // 20, "refused": step // 30, "uptime_s": step * 600.0}
+                yield beat(site.id, at, clock_sigma_us=sigma_us, **counts)
 
     def _count(self, sensor: str, start: int) -> Occupancy:
         person = int(self.draw.integers(5, 90))

@@ -13,7 +13,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from night_city import PARIS, PEOPLE, Night, beat, level, name_of
+from night_city import LONG_QUEUE, PARIS, PEOPLE, POOR_CLOCK, SILENT, Night, beat, level, name_of
 from night_pages import Tour
 
 from hub.access.guard import now_us
@@ -31,8 +31,6 @@ from tests.dashboards.influxd import Influx
 BEATS_S: Final = 8.0
 MINUTE_US: Final = 60_000_000
 PATIENCE_S: Final = 120.0
-POOR_CLOCK, LONG_QUEUE, SILENT = 4, 7, 9
-"""Sensors by number that are not well: each shows another state."""
 FOUND: Final[tuple[OutcomeWord | None, ...]] = ("real", "not_real", None)
 LONG_NOTE: Final = "The microphone at the Place des Terreaux hums since the rain; the technician comes at nine. " * 3
 
@@ -81,7 +79,7 @@ async def version_two(influx: Influx) -> AsyncIterator[str]:
 async def until_not(busy: Callable[[], Awaitable[bool]]) -> None:
     """Look five times a second until `busy` says no; TimeoutError after `PATIENCE_S`."""
     async with asyncio.timeout(PATIENCE_S):
-        while await busy():
+        while await busy():  # noqa: ASYNC110 (what is waited for lies in a database)
             await asyncio.sleep(0.2)
 
 

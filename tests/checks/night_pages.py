@@ -80,7 +80,7 @@ async def _camera(page: Any, tour: Tour) -> None:
 
 
 async def _add(page: Any, _: Tour) -> None:
-    await page.click(".list-head .act-primary")
+    await page.click("[data-action=add]")
     await page.wait_for_selector("form.card")
 
 

@@ -152,7 +152,9 @@ async def test_without_a_network_a_change_waits_on_the_phone_and_the_page_still_
     await page.wait_for_selector(".kept:has-text('1 change waits')")
     await page.screenshot(path=pictures / "technician-offline-390.png")
     await closed_city.start()
-    await page.wait_for_selector(".kept", state="hidden", timeout=60_000)
+    await page.wait_for_selector("[data-sent=mic-01]:has-text('was taken over')", timeout=60_000)
+    await page.tap("[data-sent=mic-01] >> text=Put it away")
+    await page.wait_for_selector(".kept", state="hidden")
     assert (await closed_city.app[REGISTRY].sensor("mic-01")).height_m == 7.5
 
 

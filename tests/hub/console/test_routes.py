@@ -140,3 +140,12 @@ def test_every_sentence_that_the_modules_ask_for_exists() -> None:
     for path in sorted((STATIC / "js").glob("*.js")):
         for key in re.findall(r'\bt\("([a-z0-9_.]+)"', path.read_text(encoding="utf-8")):
             assert key in english or f"{key}.one" in english, f"{path.name} asks for {key}"
+
+
+async def test_only_the_technician_s_page_may_ask_for_the_phone_s_camera_and_none_for_a_microphone(client: Any) -> None:
+    for path in PAGES:
+        answer = await client.get(path.replace("{id}", "abc").replace("{section}", "drill"))
+        allowed = answer.headers["Permissions-Policy"]
+        assert ("camera=(self)" in allowed) == (path == "/technician")
+        assert "microphone=()" in allowed
+        assert "display-capture=()" in allowed

@@ -4,6 +4,7 @@ import { api } from "./api.js";
 import { h, put, putAgain, s } from "./dom.js";
 import { coverageOf } from "./field/coverage.js";
 import { pastCard } from "./field/past.js";
+import { labelAddress, qrRows } from "./field/label.js";
 import { change } from "./field/pending.js";
 import { sketchCard } from "./field/sketch.js";
 import { trialsCard } from "./field/trials.js";
@@ -24,11 +25,20 @@ export function mayChange() {
 }
 
 /** The rows of a QR code ('1' is dark) as an SVG, always dark on white with its quiet zone: that is what readers read. */
-export function qrCode(rows) {
+export function qrCode(rows, words = t("enrol.qr")) {
   const size = rows.length + 8;
   const path = rows.flatMap((row, y) => [...row].map((cell, x) => (cell === "1" ? `M${x + 4} ${y + 4}h1v1h-1z` : ""))).join("");
-  return s("svg", { class: "qr", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": t("enrol.qr"), "shape-rendering": "crispEdges" },
+  return s("svg", { class: "qr", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": words, "shape-rendering": "crispEdges" },
     s("rect", { width: size, height: size, fill: "#fff" }), s("path", { d: path, fill: "#000" }));
+}
+
+/** The label to print for the box: drawn when somebody asks for it. */
+function labelCard(sensor) {
+  const place = h("div", { class: "label-sheet" });
+  const draw = async () => {
+    if (!place.firstChild) put(place, qrCode(await qrRows(labelAddress(sensor)), t("label.qr", { id: sensor.id })), h("p", { class: "code" }, sensor.id));
+  };
+  return h("details", { class: "card", "data-card": "label", ontoggle: draw }, h("summary", {}, t("label.title")), h("p", { class: "dim" }, t("label.words")), place);
 }
 
 /** A field for a figure with its unit. */
@@ -89,7 +99,7 @@ export class Box {
     const sensor = state.sensors.get(this.#id);
     const may = mayChange();
     const cards = sensor.kind === "camera" ? [viewCard(sensor, may, this.onChanged), sketchCard(sensor, may, this.onChanged)] : [may && trialsCard(sensor)];
-    put(this.more, cards, pastCard(sensor));
+    put(this.more, cards, pastCard(sensor), labelCard(sensor));
   }
 
   /** Taking a sensor out wants its reason, and a second press. */
