@@ -41,11 +41,12 @@ from hub.api import (
     suspensions,
     technician,
 )
+from hub.cluster.context import company_context, ownership_context
 from hub.config import HubConfig
 from hub.console.routes import add_routes as add_console
 from hub.ingest import add_routes as add_ingest
 from hub.ingest.mqtt import MQTT, MqttState, mqtt_context
-from hub.keys import ACCOUNTS, CONFIG, DAMAGED, ENGINE, GATE, LOG, REGISTRY, STORE
+from hub.keys import ACCOUNTS, CONFIG, DAMAGED, ENGINE, GATE, LOG, MENDINGS, OWNERSHIP, REGISTRY, STORE
 from hub.log import keep_log, open_log
 from hub.policy.follower import audit_context
 from hub.policy.gate import Gate
@@ -57,7 +58,10 @@ from hub.sinks.outcome import add_routes as add_outcomes
 from hub.sinks.routes import add_routes as add_messages
 from hub.store import Store, migrate, open_engine
 from hub.store.context import keeping_context
-from hub.store.engine import heal, on_damage
+from hub.store.copying import keep_copied
+from hub.store.engine import close_copied, heal, on_damage
+from hub.tasks import running
+from hub.twin import Mendings
 from hub.words import catalogue
 
 MAX_BODY: Final = 4 * 1024 * 1024
@@ -70,7 +74,9 @@ async def _state(app: web.Application) -> AsyncIterator[None]:
     """The database, brought to the newest schema, and what stands on it."""
     config = app[CONFIG]
     await asyncio.to_thread(catalogue)  # read once here, so that no request ever waits for a file
-    await heal(config.database_url, now_us())
+    app[MENDINGS] = Mendings()
+    if done := await heal(config.database_url, now_us()):
+        app[MENDINGS].add(done)
     await migrate(config.database_url)
     engine = open_engine(config.database_url)
     app[DAMAGED] = asyncio.Event()
@@ -82,17 +88,24 @@ async def _state(app: web.Application) -> AsyncIterator[None]:
     if not config.open_console and (code := await app[ACCOUNTS].setup_code(now_us())):
         # The only way in on a new hub: there is no default password. It goes to the terminal, never into the log.
         print(f"First start: open {address(config)}/ and enter the one-time code {code}", flush=True)  # noqa: T201
-    yield
+    async with running("copy of the state", keep_copied(engine, app[DAMAGED].set)):
+        yield
     await app[REGISTRY].aclose()
-    await engine.dispose()
+    await close_copied(engine)
 
 
 async def _event_log(app: web.Application) -> AsyncIterator[None]:
     """The durable log of what was acknowledged."""
-    app[LOG] = await open_log(app[CONFIG].data_dir)
-    keeping = asyncio.create_task(keep_log(app[LOG], app[CONFIG].log_retention), name="log retention")
-    yield
-    keeping.cancel()
+    config = app[CONFIG]
+    if config.log.url:
+        from hub.log.jetstream import JetStreamLog  # with its client, which a hub without it has no need of
+
+        app[LOG] = await JetStreamLog.open(config.log)
+    else:
+        app[LOG] = await open_log(config.data_dir, app[MENDINGS].add)
+    works = app[OWNERSHIP].during(lambda: keep_log(app[LOG], config.log_retention))
+    async with running("log retention", works):
+        yield
     await app[LOG].aclose()
 
 
@@ -146,6 +159,7 @@ def build_application(config: HubConfig) -> web.Application:
     app.cleanup_ctx.extend(
         [
             _state,
+            ownership_context,
             audit_context,
             _event_log,
             fusion_context,
@@ -157,6 +171,7 @@ def build_application(config: HubConfig) -> web.Application:
             field.history_context,
             public.noise_context,
             metrics.metrics_context,
+            company_context,
         ]
     )
     return app

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from hub.access.accounts import Accounts
     from hub.api.events import Listeners
+    from hub.cluster.ownership import Alone
     from hub.config import HubConfig
     from hub.log import EventLog
     from hub.policy.audit import AuditLog
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hub.runner import FusionRunner
     from hub.sinks.outbox import OutboxWorker
     from hub.store import Store
+    from hub.twin import Mendings
 
 CONFIG: Final[web.AppKey[HubConfig]] = web.AppKey("config")
 ENGINE: Final[web.AppKey[AsyncEngine]] = web.AppKey("engine")
@@ -34,5 +36,9 @@ LISTENERS: Final[web.AppKey[Listeners]] = web.AppKey("listeners")
 ACCOUNTS: Final[web.AppKey[Accounts]] = web.AppKey("accounts")
 AUDIT: Final[web.AppKey[AuditLog]] = web.AppKey("audit")
 DAMAGED: Final[web.AppKey[asyncio.Event]] = web.AppKey("damaged")
-"""Set once the state's file is found damaged: the hub starts anew, which salvages it."""
+"""Set once the state's file is found damaged: the hub starts anew, which mends it."""
+MENDINGS: Final[web.AppKey[Mendings]] = web.AppKey("mendings")
+"""What was damaged on the disk since the start, and mended."""
 SUSPENSIONS: Final[web.AppKey[Suspensions]] = web.AppKey("suspensions")
+OWNERSHIP: Final[web.AppKey[Alone]] = web.AppKey("ownership")
+"""Which of several hubs works on the city; a hub without company always does."""

@@ -31,10 +31,11 @@ from hub.api.status import VERSION
 from hub.ingest.lease import WAITING
 from hub.ingest.mqtt import MQTT
 from hub.ingest.routes import REFUSED
-from hub.keys import GATE, LISTENERS, LOG, OUTBOX, REGISTRY, RUNNER, STORE
+from hub.keys import ENGINE, GATE, LISTENERS, LOG, MENDINGS, OUTBOX, REGISTRY, RUNNER, STORE
 from hub.policy.profiles import MODES
 from hub.sinks.context import INFLUX
 from hub.store import StoreBusy
+from hub.store.engine import twin_of
 
 INGEST: Final = "/api/v1/ingest"
 FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -153,6 +154,11 @@ def _memory(app: web.Application) -> Iterator[Metric]:
     yield gauge("tocsin_log_queued_messages", "Messages that wait for the disk", _one(health.queued))
     yield counter("tocsin_log_messages", "Messages synced to disk since the start", _one(health.appended))
     yield counter("tocsin_log_lost_rows", "Rows that went with damaged pages since the start", _one(health.lost))
+    yield gauge("tocsin_log_copied", "1 while a second copy of the log is kept up", _one(health.copied))
+    if (twin := twin_of(app[ENGINE])) is not None:
+        yield gauge("tocsin_state_copied", "1 while a second copy of the state is kept up", _one(not twin.fault))
+    mended = len(app[MENDINGS].all)
+    yield counter("tocsin_databases_mended", "Damages of the disk that were mended since the start", _one(mended))
     yield counter("tocsin_log_syncs", "Transactions synced to disk since the start", _one(health.groups))
     runner = app[RUNNER]
     yield gauge("tocsin_fusion_up", "1 while fusion runs", _one(not runner.trouble()))

@@ -14,7 +14,8 @@ from hub.access.routes import json_response
 from hub.api.drill import drill_view
 from hub.api.language import language_of
 from hub.config import HubConfig
-from hub.keys import ACCOUNTS, CONFIG, GATE, LOG, RUNNER, STORE
+from hub.keys import ACCOUNTS, CONFIG, GATE, LOG, MENDINGS, RUNNER, STORE
+from hub.twin import Mended
 from hub.words import Language, say
 from sensors.protocol import SOUND_EVENTS, VIDEO_EVENTS
 
@@ -27,6 +28,7 @@ async def inner_view(app: web.Application, language: Language) -> dict[str, Any]
     return {
         **status_view(app, language),
         "drill": await drill_view(app),
+        "mended": [mended_view(one, language) for one in app[MENDINGS].all],
         "video": msgspec.to_builtins(config.video) if config.video.url else None,
         "classes": sorted(app[GATE].assessment(now_us()).classes),
         "event_names": {name: say(f"event_{name}", {}, language) for name in sorted(SOUND_EVENTS | VIDEO_EVENTS)},
@@ -54,6 +56,13 @@ def status_view(app: web.Application, language: Language) -> dict[str, Any]:
         "tiles_attribution": config.map.attribution,
         "now_us": now_us(),
     }
+
+
+def mended_view(done: Mended, language: Language) -> dict[str, Any]:
+    """A damage of the disk that was mended, with its sentence."""
+    words = "database_mended" if not done.lost else "database_mended_in_part"
+    text = say(words, {"file": done.file, "lost": done.lost}, language)
+    return {"file": done.file, "at_us": done.at_us, "pages": done.pages, "lost_rows": done.lost, "text": text}
 
 
 def sign_in_with(config: HubConfig) -> str | None:

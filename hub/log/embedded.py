@@ -17,7 +17,8 @@ import msgspec
 from hub.log.interface import AppendResult, Entry, LogFull, LogHealth, LogUnavailable, Retention
 from hub.log.reading import encoder, open_readonly, page
 from hub.log.writer import Append, Commit, Job, Purge, Writer, fault_of
-from hub.salvage import is_damage, is_sound
+from hub.salvage import is_damage
+from hub.twin import Mended
 from sensors.protocol import AnyMessage, Detection
 
 MAX_QUEUED: Final = 20_000
@@ -35,12 +36,14 @@ J = TypeVar("J", Append, Commit, Purge)
 class EmbeddedLog:
     """The log of a hub without a server beside it. Make it with `await EmbeddedLog.open(path)`."""
 
-    def __init__(self, path: Path, *, max_queued: int, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, path: Path, *, max_queued: int, now_us: Callable[[], int], mended: Callable[[Mended], None]
+    ) -> None:
         self._path = path
         self._max_queued = max_queued
         self._now_us = now_us
         self._loop = asyncio.get_running_loop()
-        self._writer = Writer(path, self._settled)
+        self._writer = Writer(path, self._settled, mended)
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="log-reader")
         self._reader: sqlite3.Connection | None = None
         self._reads = 0
@@ -60,9 +63,13 @@ class EmbeddedLog:
         *,
         max_queued: int = MAX_QUEUED,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1_000,
+        mended: Callable[[Mended], None] = lambda _: None,
     ) -> EmbeddedLog:
-        """Open or make the log at `path`; LogUnavailable where that can't be. `now_us` is the hub's UTC clock."""
-        log = cls(path, max_queued=max_queued, now_us=now_us)
+        """Open or make the log at `path`; LogUnavailable where that can't be.
+
+        `now_us` is the hub's UTC clock; `mended` is told, in another thread, of each damage that was mended.
+        """
+        log = cls(path, max_queued=max_queued, now_us=now_us, mended=mended)
         log._writer.start()
         try:
             await log._do(lambda settle: Append((), (), settle))
@@ -136,16 +143,18 @@ class EmbeddedLog:
     def health(self) -> LogHealth:
         """The state of the log at this moment; never blocks."""
         writer = self._writer
-        return LogHealth(self._last, self._queued, self._appended, writer.groups, writer.fault, writer.lost)
+        return LogHealth(
+            self._last, self._queued, self._appended, writer.groups, writer.fault, writer.lost, not writer.twin.fault
+        )
 
     async def scrub(self) -> bool:
-        """Read the whole file; where a page is damaged what can be saved is saved, and False returned."""
-        if await self._loop.run_in_executor(None, is_sound, self._path):
+        """Read the whole file; where a page is damaged it is mended from the second copy, and False returned."""
+        if await self._loop.run_in_executor(None, self._writer.twin.look):
             return True
-        await self._salvage()
+        await self._mend()
         return False
 
-    async def _salvage(self) -> None:
+    async def _mend(self) -> None:
         self._writer.damaged = True
         await self._do(lambda settle: Append((), (), settle))
         # What the tail holds is sound; what lies before it is read from the new file.
@@ -155,13 +164,19 @@ class EmbeddedLog:
         if self._closed:
             return
         self._closed = True
+        # First, so that the writer is the last to close the file and leaves it and its copy as equals.
+        await self._loop.run_in_executor(self._readers, self._close_reader)
         stopped: asyncio.Future[None] = self._loop.create_future()
         self._writer.stop(lambda: stopped.set_result(None))
         await stopped
         self._wake()
-        if self._reader is not None:
-            await self._loop.run_in_executor(self._readers, self._reader.close)
+        await self._loop.run_in_executor(self._readers, self._close_reader)
         self._readers.shutdown(wait=False)
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     async def _do(self, make: Callable[[Callable[[], None]], J]) -> J:
         if self._closed:
@@ -194,7 +209,7 @@ class EmbeddedLog:
         except LogUnavailable as fault:
             if fault.code != "log_damaged" or not is_damage(fault.__cause__):
                 raise
-            await self._salvage()
+            await self._mend()
             return await self._loop.run_in_executor(self._readers, work)
 
     def _settled(self, jobs: list[Job]) -> None:
@@ -237,10 +252,13 @@ def _position(entry: Entry) -> int:
     return entry.position
 
 
-async def open_log(data_dir: Path) -> EmbeddedLog:
-    """The log in `data_dir`, which is made where it is missing; LogUnavailable where that can't be."""
+async def open_log(data_dir: Path, mended: Callable[[Mended], None] = lambda _: None) -> EmbeddedLog:
+    """The log in `data_dir`, which is made where it is missing; LogUnavailable where that can't be.
+
+    `mended` is told, in another thread, of each damage that was mended.
+    """
     try:
         await asyncio.to_thread(data_dir.mkdir, parents=True, exist_ok=True)
     except OSError as error:
         raise LogUnavailable("log_cannot_open", f"{data_dir}: {error.strerror}") from error
-    return await EmbeddedLog.open(data_dir / "log.sqlite")
+    return await EmbeddedLog.open(data_dir / "log.sqlite", mended=mended)

@@ -51,6 +51,8 @@ class LogHealth:
     fault: str = ""
     lost: int = 0
     """Rows that went with damaged pages since the start."""
+    copied: bool = True
+    """Whether a second copy is kept up."""
 
 
 class LogFull(RuntimeError):

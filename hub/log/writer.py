@@ -16,7 +16,8 @@ from typing import Final
 import structlog
 
 from hub.log.interface import LogUnavailable, Retention
-from hub.salvage import SalvageFailed, is_damage, salvage
+from hub.salvage import SalvageFailed, is_damage
+from hub.twin import Mended, Twin, heal
 from sensors.protocol import AnyMessage
 
 SCHEMA: Final = """
@@ -33,8 +34,6 @@ beside it that made the writer forty times slower."""
 GROUP_MESSAGES: Final = 4_096
 """One transaction takes this many messages at most, so that the first of them does not wait too long."""
 PURGE_SLICE: Final = 2_000
-CHECKPOINT_PAGES: Final = 4_000
-"""16 MiB of write-ahead log before it is copied into the file: fewer, longer copies."""
 
 Row = tuple[bytes, int, int, bytes]
 """id, received_us, telemetry (1) or detection (0), body."""
@@ -89,7 +88,8 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
-        database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        # The second copy must have what a checkpoint puts into the file.
+        database.execute("PRAGMA wal_autocheckpoint = 0")
         database.execute("PRAGMA cache_size = -32768")
         database.executescript(SCHEMA)
     except sqlite3.Error:
@@ -125,11 +125,16 @@ class Writer:
 
     `settled` is called in the writer's thread with each group of finished jobs. A fault fails the group, and the file
     is opened anew
-    for the next one, so that a disk that has room again needs no hand. A damaged file is salvaged where it is opened.
+    for the next one, so that a disk that has room again needs no hand. A damaged file is mended where it is opened, and
+    `mended` called in the writer's thread.
     """
 
-    def __init__(self, path: Path, settled: Callable[[list[Job]], None]) -> None:
+    def __init__(
+        self, path: Path, settled: Callable[[list[Job]], None], mended: Callable[[Mended], None] = lambda _: None
+    ) -> None:
         self._path = path
+        self._mended = mended
+        self.twin = Twin(path)
         self._settled = settled
         self._queue: SimpleQueue[Job] = SimpleQueue()
         self._database: sqlite3.Connection | None = None
@@ -138,7 +143,7 @@ class Writer:
         self.groups = 0
         self.fault = ""
         self.damaged = False
-        """Somebody saw that the file is damaged: it is closed and salvaged before the next group."""
+        """Somebody saw that the file is damaged: it is closed and mended before the next group."""
         self.lost = 0
         """Rows that were lost with damaged pages since the start."""
         self.generation = 0
@@ -222,19 +227,27 @@ class Writer:
                 self._commit(database, commit)
             database.execute("COMMIT")
             self.groups += 1
+            if self.twin.follow():
+                self.twin.checkpoint()
         for job in jobs:
             if isinstance(job, Purge):
                 self._purge(database, job)
             elif isinstance(job, _Stop):
+                self.twin.checkpoint()
                 self._close()
+                self.twin.close()
 
     def _open(self) -> sqlite3.Connection:
-        """The file, salvaged first where it is damaged; SalvageFailed for one that is perhaps no log at all."""
-        if self.damaged:
-            self.lost += salvage(self._path, time.time_ns() // 1_000).lost
-            self.damaged = False
-            self.generation += 1
-        return connect(self._path)
+        """The file, mended first where it is damaged; SalvageFailed for one that is perhaps no log at all."""
+        done = heal(self._path, time.time_ns() // 1_000, thorough=self.damaged)
+        self.generation += self.damaged
+        self.damaged = False
+        if done is not None:
+            self.lost += done.lost
+            self._mended(done)
+        database = connect(self._path)
+        self.twin.open()
+        return database
 
     @staticmethod
     def _newest(database: sqlite3.Connection) -> int:
@@ -279,8 +292,7 @@ class Writer:
             (job.consumer, job.position),
         )
 
-    @staticmethod
-    def _purge(database: sqlite3.Connection, job: Purge) -> None:
+    def _purge(self, database: sqlite3.Connection, job: Purge) -> None:
         telemetry_us = job.now_us - int(job.keep.telemetry_s * 1e6)
         detections_us = job.now_us - int(job.keep.detections_s * 1e6)
         (limit,) = database.execute("SELECT coalesce(min(position), 0) FROM consumer").fetchone()
@@ -295,6 +307,8 @@ class Writer:
                 " AND received_us < CASE telemetry WHEN 1 THEN ? ELSE ? END",
                 (start, end, telemetry_us, detections_us),
             ).rowcount
+            if self.twin.follow():
+                self.twin.checkpoint()
             start = end + 1
 
 

@@ -20,7 +20,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from msgspec import Struct
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hub.policy.merkle import Frontier, leaf_hash
@@ -42,10 +42,13 @@ Kind = Literal[
     "missed",
     "report",
     "desk",
+    "mended",
 ]
 Beside = Callable[[AsyncConnection], Awaitable[object]]
 SALT_BYTES: Final = 16
 _FRONTIER_ROW: Final = 1
+_FIRST: Final = 7_067_001
+"""Number of the lock that the maker of the first record takes."""
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
@@ -201,6 +204,10 @@ class AuditLog:
 async def _frontier(connection: AsyncConnection) -> Frontier:
     query = select(AUDIT_FRONTIER.c.size, AUDIT_FRONTIER.c.roots).where(AUDIT_FRONTIER.c.id == _FRONTIER_ROW)
     row = (await connection.execute(query.with_for_update())).one_or_none()
+    if row is None and connection.dialect.name == "postgresql":
+        # No row to lock yet: of several hubs that start at once, the first to come makes it.
+        await connection.execute(func.pg_advisory_xact_lock(_FIRST).select())
+        row = (await connection.execute(query.with_for_update())).one_or_none()
     if row is None:
         return Frontier()
     return Frontier(row.size, [row.roots[start : start + 32] for start in range(0, len(row.roots), 32)])

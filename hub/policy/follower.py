@@ -17,7 +17,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.keys import AUDIT, CONFIG, ENGINE, GATE, STORE, SUSPENSIONS
+from hub.cluster.lease import LeaseLost
+from hub.cluster.ownership import Alone, ownership_of
+from hub.keys import AUDIT, CONFIG, ENGINE, GATE, MENDINGS, STORE, SUSPENSIONS
 from hub.policy.audit import AuditLog, Record, load_audit_key
 from hub.policy.facts import model_cards
 from hub.policy.gate import Gate
@@ -31,6 +33,7 @@ from hub.store.changes import committed_position
 from hub.store.engine import reading
 from hub.store.tables import COUNTER, DECISION, PURGE
 from hub.tasks import running
+from hub.twin import Mendings
 from hub.words import say
 
 if TYPE_CHECKING:
@@ -76,22 +79,28 @@ async def records_of(store: Store, changes: Sequence[Change], pseudonym: Callabl
 class AuditFollower:
     """One reader of the store's changes, one writer of the audit log."""
 
-    def __init__(self, store: Store, audit: AuditLog, gate: Gate, config: HubConfig | None = None) -> None:
+    def __init__(
+        self, store: Store, audit: AuditLog, gate: Gate, config: HubConfig | None = None, ownership: Alone | None = None
+    ) -> None:
         self._store = store
         self._config = config
         self._audit = audit
         self._gate = gate
+        self._ownership = ownership or Alone()
         self._told: dict[str, int] = {}
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        position = await committed_position(self._store.engine, CONSUMER)
         await self.forget(_now_us())
+        position = 0
         head_at = refusals_at = stood_at = time.monotonic()
         while True:
             try:
                 heard = self._store.bell.count
-                position = await self._catch_up(position)
+                if self._ownership.owns:
+                    # Of several hubs one writes down what was decided, from where the one before it stopped.
+                    position = await committed_position(self._store.engine, CONSUMER)
+                    position = await self._catch_up(position)
                 if time.monotonic() - refusals_at >= REFUSALS_EVERY_S:
                     await self.tell_refusals()
                     refusals_at = time.monotonic()
@@ -104,7 +113,7 @@ class AuditFollower:
                     head_at = time.monotonic()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._store.bell.wait(heard), REFUSALS_EVERY_S)
-            except (OSError, SQLAlchemyError, StoreBusy) as error:
+            except (OSError, SQLAlchemyError, StoreBusy, LeaseLost) as error:
                 log.error("audit_waits", position=position, reason=str(error).splitlines()[0])
                 await asyncio.sleep(RETRY_S)
 
@@ -120,6 +129,7 @@ class AuditFollower:
             reached = position
 
             async def commit(connection: AsyncConnection, reached: int = reached) -> None:
+                await self._ownership.check(connection)
                 known = update(COUNTER).where(COUNTER.c.name == _COUNTER).values(value=reached)
                 if (await connection.execute(known)).rowcount == 0:
                     await connection.execute(insert(COUNTER).values(name=_COUNTER, value=reached))
@@ -154,6 +164,21 @@ class AuditFollower:
         self._told = counts
 
 
+async def tell_mendings(mendings: Mendings, audit: AuditLog) -> None:
+    """Each damage of the disk that was mended is a record; until cancelled."""
+    while True:
+        done = await mendings.next()
+        values: dict[str, str | int | float | bool] = {"pages": done.pages, "lost_rows": done.lost, "aside": done.aside}
+        record = Record(done.at_us, "mended", "hub", done.file, "", values)
+        while True:
+            try:
+                await audit.append(record)
+                break
+            except (OSError, SQLAlchemyError, StoreBusy) as error:
+                log.error("audit_waits", reason=str(error).splitlines()[0])
+                await asyncio.sleep(RETRY_S)
+
+
 async def audit_context(app: web.Application) -> AsyncIterator[None]:
     """The audit log and the stop, for as long as the application runs; start and stop are records too."""
     config = app[CONFIG]
@@ -165,7 +190,8 @@ async def audit_context(app: web.Application) -> AsyncIterator[None]:
     app[AUDIT] = audit
     app[SUSPENSIONS] = Suspensions(app[ENGINE], audit, app[GATE])
     await app[SUSPENSIONS].load()
-    follower = AuditFollower(app[STORE], audit, app[GATE], config)
+    ownership = ownership_of(app)
+    follower = AuditFollower(app[STORE], audit, app[GATE], config, ownership)
     await follower.stand(_now_us())
     standing, assessment = app[GATE].standing, app[GATE].assessment(_now_us())
     values: dict[str, str | int | float | bool] = {
@@ -181,7 +207,8 @@ async def audit_context(app: web.Application) -> AsyncIterator[None]:
         said: dict[str, str | int | float | bool] = dict(warning.values)
         await audit.append(Record(_now_us(), "configuration", "hub", warning.code, warning.words, said))
     await audit.sign_head(_now_us())
-    async with running("audit", follower.run()), running("sensor hours", count_hours(app)):
+    works = (follower.run(), tell_mendings(app[MENDINGS], audit))
+    async with running("audit", *works), running("sensor hours", ownership.during(lambda: count_hours(app))):
         yield
     await follower.tell_refusals()
     await audit.append(Record(_now_us(), "stop", "hub", config.site.name))

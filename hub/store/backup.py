@@ -23,7 +23,7 @@ from hub.salvage import sync
 
 MANIFEST: Final = "manifest.json"
 LOG_FILE: Final = "log.sqlite"
-_BESIDE_A_DATABASE: Final = ("-wal", "-shm", "-journal")
+_BESIDE_A_DATABASE: Final = ("-wal", "-shm", "-journal", "-copy", "-copy-sums", "-tail", ".new", ".kept")
 
 
 class BackupRefused(Exception):

@@ -7,6 +7,7 @@ its lock at the start (`BEGIN IMMEDIATE`), because a reader that turns into a wr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,13 +15,15 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, event, func, inspect, make_url, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
-from hub.salvage import is_damage, is_sound, salvage
+from hub.salvage import is_damage
+from hub.twin import Mended, Twin
+from hub.twin import heal as heal_file
 
 T = TypeVar("T")
 
@@ -32,6 +35,9 @@ WRITE_RETRIES_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 _RETRIED_SQLSTATES: Final = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL: serialization failure, deadlock, lock not available."""
+
+_MIGRATING: Final = 7_067_000
+"""Number of the lock that a migration takes."""
 
 _ASYNC_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
@@ -71,15 +77,30 @@ def async_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-async def heal(url: str, now_us: int) -> None:
-    """Where the SQLite file at `url` is damaged, save what can be read of it; nobody may have it open.
+async def heal(url: str, now_us: int) -> Mended | None:
+    """Where the SQLite file at `url` is damaged, mend it from its second copy; nobody may have it open.
 
-    Raises SalvageFailed where nothing can: a hub that began with an empty state would let a stranger be its first
-    administrator, so a person has to put a backup back.
+    Where there is no copy, what can be read is saved; SalvageFailed where nothing can: a hub that began with an empty
+    state would let a stranger be its first administrator, so a person has to put a backup back.
     """
     path = file_of(url)
-    if path is not None and not await asyncio.to_thread(is_sound, path):
-        await asyncio.to_thread(salvage, path, now_us)
+    return None if path is None else await asyncio.to_thread(heal_file, path, now_us)
+
+
+def twin_of(engine: AsyncEngine) -> Twin | None:
+    """The second copy beside the file of `engine`; None where it is no file of SQLite's."""
+    twin: Twin | None = engine.get_execution_options().get("tocsin_twin")
+    return twin
+
+
+async def close_copied(engine: AsyncEngine) -> None:
+    """Close the engine, its file and the second copy being the same."""
+    if (twin := twin_of(engine)) is not None:
+        with contextlib.suppress(sqlite3.Error):
+            await asyncio.to_thread(twin.checkpoint)
+    await engine.dispose()
+    if twin is not None:
+        await asyncio.to_thread(twin.close)
 
 
 def file_of(url: str) -> Path | None:
@@ -108,10 +129,13 @@ def open_engine(url: str) -> AsyncEngine:
     if parsed.database in (None, "", ":memory:"):
         engine = create_async_engine(parsed, poolclass=StaticPool)
     else:
+        twin = Twin(Path(str(parsed.database)))
         # As a URI the path reaches SQLite as it is; otherwise SQLAlchemy asks the file system, in the event loop.
         parsed = parsed.set(database=f"file:{quote(str(parsed.database))}", query={"uri": "true"})
         # Four threads: one writes, the others serve readers, which WAL never blocks.
-        engine = create_async_engine(parsed, pool_size=4, max_overflow=0, pool_timeout=60)
+        engine = create_async_engine(
+            parsed, pool_size=4, max_overflow=0, pool_timeout=60, execution_options={"tocsin_twin": twin}
+        )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -124,6 +148,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    # The second copy must have what a checkpoint puts into the file.
+    cursor.execute("PRAGMA wal_autocheckpoint = 0")
     cursor.close()
 
 
@@ -149,7 +175,9 @@ async def write(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable
             async with engine.connect() as connection:
                 connection = await connection.execution_options(tocsin_writes=True)
                 async with connection.begin():
-                    return await work(connection)
+                    done = await work(connection)
+            await _keep_copy(engine)
+            return done
         except DBAPIError as error:
             if not is_busy(error):
                 raise
@@ -157,6 +185,14 @@ async def write(engine: AsyncEngine, work: Callable[[AsyncConnection], Awaitable
                 raise StoreBusy("the database stayed locked; another program holds it") from error
         await asyncio.sleep(pause_s)
     raise AssertionError("the last try returns or raises")
+
+
+async def _keep_copy(engine: AsyncEngine) -> None:
+    """What was committed goes to the second copy too, before anybody is told that it is kept."""
+    twin = twin_of(engine)
+    if twin is not None and await asyncio.to_thread(twin.follow):
+        with contextlib.suppress(sqlite3.Error):
+            await asyncio.to_thread(twin.checkpoint)
 
 
 def is_busy(error: DBAPIError) -> bool:
@@ -187,6 +223,9 @@ async def migrate_engine(engine: AsyncEngine) -> None:
         return
 
     async def upgrade(connection: AsyncConnection) -> None:
+        if connection.dialect.name == "postgresql":
+            # Several hubs may start at once: the others find it done.
+            await connection.execute(func.pg_advisory_xact_lock(_MIGRATING).select())
         current = await connection.run_sync(_revision)
         steps = await asyncio.to_thread(_steps_from, current)
         await connection.run_sync(_run_steps, steps)

@@ -3,7 +3,7 @@
 In between: the wires between agents and hub and between hub and receiver are cut and stalled, the disk is full (a real
 one where this process may mount) and read-only, the hub's clock is set an hour forward and back, and receivers answer
 500, hang, close, say 410, or show a wrong certificate. At the end pages of both databases are overwritten, and the hub
-has to come up by itself with everything that lay on the others.
+has to come up by itself with everything that it had acknowledged.
 
     python tests/checks/soak.py --kills 200      the long form (`make soak`)
     python tests/checks/soak.py --kills 6        the short form, a test
