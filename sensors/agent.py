@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -25,10 +24,9 @@ from sensors.spool import Spool
 from sensors.uplink import Uplink
 
 HEARTBEAT_S: Final = 10.0
-RESTARTS: Final = 5
+RESTART_WAITS_S: Final = (0.0, 1.0, 2.0, 5.0, 10.0)
+"""A sound card that comes back quickly is taken back at once; one that stays away costs less and less."""
 RESTART_WINDOW_S: Final = 60.0
-"""A camera or sound card that comes back quickly is taken back at once; one that fails five times in a minute is left
-to cool."""
 COOL_DOWN_S: Final = 30.0
 DRAIN_S: Final = 10.0
 
@@ -61,24 +59,32 @@ class Station(Protocol):
 
 
 class RestartBudget:
-    """How long to wait before a failed station is started again: at once, until it fails too often.
+    """How long to wait before a failed station is started again: at once, then ever longer, up to `cool_down_s`.
 
-    `budget` restarts are free within `window_s`; further ones wait `cool_down_s` each. Times are seconds of one
-    monotonic clock.
+    A station that ran for `window_s` since it last failed begins anew. Times are seconds of one monotonic clock.
     """
 
     def __init__(
-        self, budget: int = RESTARTS, window_s: float = RESTART_WINDOW_S, cool_down_s: float = COOL_DOWN_S
+        self,
+        waits_s: tuple[float, ...] = RESTART_WAITS_S,
+        window_s: float = RESTART_WINDOW_S,
+        cool_down_s: float = COOL_DOWN_S,
     ) -> None:
+        self._waits_s = waits_s
         self._window_s = window_s
         self._cool_down_s = cool_down_s
-        self._recent: deque[float] = deque(maxlen=budget)
+        self._failures = 0
+        self._again_s = 0.0
 
     def wait_s(self, now_s: float) -> float:
         """Take one restart at `now_s`; the seconds to wait before it."""
-        spent = len(self._recent) == self._recent.maxlen and now_s - self._recent[0] < self._window_s
-        self._recent.append(now_s)
-        return self._cool_down_s if spent else 0.0
+        if now_s - self._again_s >= self._window_s:
+            self._failures = 0
+        spent = self._failures >= len(self._waits_s)
+        wait_s = self._cool_down_s if spent else self._waits_s[self._failures]
+        self._failures += 1
+        self._again_s = now_s + wait_s
+        return wait_s
 
 
 def software_version() -> str:

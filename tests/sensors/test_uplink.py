@@ -288,10 +288,10 @@ async def test_an_agent_restarts_its_station_delivers_all_and_ends_with_its_sour
     assert {beat.clock_sigma_us for beat in beats} == {40}
 
 
-def test_restarts_are_free_until_there_were_too_many() -> None:
-    budget = RestartBudget(budget=3, window_s=60, cool_down_s=30)
-    assert [budget.wait_s(now) for now in (0, 1, 2)] == [0, 0, 0]
-    assert [budget.wait_s(now) for now in (3, 40)] == [30, 30]
+def test_restarts_wait_ever_longer_until_one_held() -> None:
+    budget = RestartBudget((0.0, 1.0, 2.0), window_s=60, cool_down_s=30)
+    assert [budget.wait_s(now) for now in (0, 1, 3)] == [0, 1, 2]
+    assert [budget.wait_s(now) for now in (6, 37, 68)] == [30, 30, 30]
     assert budget.wait_s(200) == 0
 
 
