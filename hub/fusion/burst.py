@@ -68,13 +68,30 @@ def find_sources(
     """
     settings = _widened(picks, settings)
     fresh: Mask = np.ones(len(picks.time), bool) if explained is None else ~np.asarray(explained, bool)
-    found = _sources(picks, fresh, air, settings, most, quick, known)
-    if not found and settings.fewest_sensors < settings.min_sensors:
-        sure = fresh & (picks.weight > 0.5)
-        if len(np.unique(picks.sensor[sure])) >= settings.fewest_sensors:
-            fewer = replace(settings, min_sensors=settings.fewest_sensors)
-            found = _sources(picks, fresh, air, fewer, 1, quick, known)
+    fewer = settings
+    if len(np.unique(picks.sensor[fresh & (picks.weight > 0.5)])) >= settings.fewest_sensors:
+        fewer = replace(settings, min_sensors=settings.fewest_sensors)
+    found: list[Source] = []
+    left, indexes = picks, np.arange(len(picks.time))
+    while len(found) < most:
+        further = bool(found) or not bool(fresh.all())
+        source = _best(left, fresh, air, settings, settings if found else fewer, quick, known)
+        if source is None:
+            break
+        needed = _fullest(source, settings) - (1 if further else 0)
+        if len(np.unique(left.sensor[source.picks[fresh[source.picks]]])) < needed:
+            break
+        if not any(answers(source.emissions, other.emissions, settings) for other in found):
+            found.append(source.renumbered(indexes))
+        else:
+            most -= 1
+        left, indexes, fresh = _without(source, left, indexes, fresh, air, settings)
     return found
+
+
+def _fullest(source: Source, settings: FusionSettings) -> int:
+    """Sensors of the round that most of them heard, as far as they are asked for."""
+    return min(int(np.bincount(source.rounds).max()), settings.min_sensors)
 
 
 def _widened(picks: PickSet, settings: FusionSettings) -> FusionSettings:
@@ -101,26 +118,6 @@ def grown(
         left, indexes, fresh = _without(source, left, indexes, fresh, air, settings)
     enough = settings.min_sensors - 1
     return found if len(np.unique(left.sensor[fresh])) < max(enough, len(np.unique(picks.sensor)) // 2) else None
-
-
-def _sources(
-    picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, most: int, quick: bool,
-    known: Sequence[tuple[float, float]],
-) -> list[Source]:  # fmt: skip
-    found: list[Source] = []
-    left, indexes = picks, np.arange(len(picks.time))
-    while most > 0:
-        needed = settings.min_sensors - (1 if found or not fresh.all() else 0)
-        if len(np.unique(left.sensor[fresh])) < needed:
-            break
-        source = _best(left, fresh, air, settings, quick, known)
-        if source is None or len(np.unique(left.sensor[source.picks[fresh[source.picks]]])) < needed:
-            break
-        if not any(answers(source.emissions, other.emissions, settings) for other in found):
-            found.append(source.renumbered(indexes))
-        left, indexes, fresh = _without(source, left, indexes, fresh, air, settings)
-        most -= 1
-    return found
 
 
 def answers(later: Array, rounds: Array, settings: FusionSettings) -> bool:
@@ -156,30 +153,39 @@ def _possible_echo(picks: PickSet, source: Source, air: Air, settings: FusionSet
 
 
 def _best(
-    picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, quick: bool, known: Sequence[tuple[float, float]]
-) -> Source | None:
-    """The best source that any fresh pivot leads to; the search ends early at one that most sensors agree on."""
+    picks: PickSet, fresh: Mask, air: Air, settings: FusionSettings, fewer: FusionSettings, quick: bool,
+    known: Sequence[tuple[float, float]],
+) -> Source | None:  # fmt: skip
+    """The best source that any fresh pivot leads to; one of `fewer` sensors where there is no other."""
+    if len(np.unique(picks.sensor[fresh])) < fewer.min_sensors - (0 if fresh.all() else 1):
+        return None
     present = len(np.unique(picks.sensor))
-    if present < settings.min_sensors:
+    if present < fewer.min_sensors:
         return None
     sparse = present < settings.sure_sensors
     starts = _sparse_starts if sparse else _dense_starts
-    best: Source | None = None
-    others: list[Source] = []
-    for x, y in [*known, *starts(picks, fresh, present, air, settings, quick)]:
-        source = refine(picks, x, y, air, settings)
-        others += [] if source is None else [source]
-        if source is not None and (best is None or source.score > best.score):
-            best = source
-    if best is not None and sparse and not quick:
-        others += [_climbed(source, picks, air, settings) for source in _highest(others, HILLS)]
-        best = max(others, key=lambda source: source.score)
-        best = replace(best, alternative=_second_place(best, others, settings))
-    if best is None:
-        return None
-    # That something was fired needs no second proof; that another thing was fired somewhere else does.
-    recognised = _recognised(best, picks) if fresh.all() else 0.0
-    return best if best.score + recognised > _places_tried(air, settings) else None
+    places = [*known, *starts(picks, fresh, present, air, settings, quick)]
+    refined = [refine(picks, x, y, air, fewer) for x, y in places]
+    others = [source for source in refined if source is not None]
+    full = [source for source in others if _fullest(source, settings) >= settings.min_sensors]
+    for candidates, asked in ((full, settings), (others, fewer)):
+        best = _highest_of(candidates, picks, air, asked, thorough=sparse and not quick)
+        # That something was fired needs no second proof; that another thing was fired somewhere else does.
+        recognised = 0.0 if best is None or not fresh.all() else _recognised(best, picks)
+        if best is not None and best.score + recognised > _places_tried(air, settings):
+            return best
+    return None
+
+
+def _highest_of(
+    found: Sequence[Source], picks: PickSet, air: Air, settings: FusionSettings, *, thorough: bool
+) -> Source | None:
+    """The best of these sources; `thorough`: or of what is near them, with the second place that is left."""
+    if not found or not thorough:
+        return max(found, key=lambda source: source.score, default=None)
+    others = [*found, *(_climbed(source, picks, air, settings) for source in _highest(found, HILLS))]
+    best = max(others, key=lambda source: source.score)
+    return replace(best, alternative=_second_place(best, others, settings))
 
 
 def _dense_starts(

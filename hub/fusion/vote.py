@@ -48,7 +48,8 @@ class Table:
     def count(self, arrivals: Array) -> NDArray[np.float32]:
         """Votes for predicted arrivals (..., S) in seconds, summed over the sensors."""
         bins = ((arrivals - self._start) * self._per_s).astype(np.intp)
-        np.clip(bins, 0, self._bins - 1, out=bins)
+        np.maximum(bins, 0, out=bins)
+        np.minimum(bins, self._bins - 1, out=bins)
         bins += self._rows
         total: NDArray[np.float32] = self._votes.take(bins).sum(axis=-1)
         return total
@@ -86,21 +87,25 @@ class Vote:
                 break
             if all(math.hypot(x[at] - x[q], y[at] - y[q]) > 1.5 * self._settings.grid_m for q in chosen):
                 chosen.append(at)
-        found = [self._narrow(float(x[at]), float(y[at]), float(emitted[at])) for at in chosen]
-        return sorted(found, reverse=True)
+        best, xs, ys = self._narrowed(x[chosen], y[chosen], emitted[chosen])
+        return sorted(zip(best.tolist(), xs.tolist(), ys.tolist(), strict=True), reverse=True)
 
-    def _narrow(self, x: float, y: float, emitted: float) -> tuple[float, float, float]:
-        best = 0.0
+    def _narrowed(self, x: Array, y: Array, emitted: Array) -> tuple[Array, Array, Array]:
+        """Votes and places (C,) at the narrowest level, around several places (C,) of the coarse grid at once."""
+        best: Array = np.zeros(len(x))
+        every = np.arange(len(x))
         for level in (1, 2):
             grid_m = self._settings.grid_m / NARROWER ** (level - 1)
-            xs, ys = x + self._near_x * grid_m, y + self._near_y * grid_m
-            travel = self._travel(xs, ys)
+            xs, ys = x[:, None] + self._near_x * grid_m, y[:, None] + self._near_y * grid_m
+            travel = self._travel(xs.ravel(), ys.ravel()).reshape(*xs.shape, -1)
             window_s = self._tables[level].window_s
             reach = 0.04 if level == 1 else self._tables[1].window_s
-            shifts = emitted + np.arange(-reach, reach + 1e-9, window_s)
-            votes = self._tables[level].count(travel[:, None, :] + shifts[None, :, None])
-            at, shift = divmod(int(np.argmax(votes)), len(shifts))
-            x, y, emitted, best = float(xs[at]), float(ys[at]), float(shifts[shift]), float(votes[at, shift])
+            shifts = emitted[:, None] + np.arange(-reach, reach + 1e-9, window_s)
+            votes = self._tables[level].count(travel[:, :, None, :] + shifts[:, None, :, None]).reshape(len(x), -1)
+            top = votes.argmax(axis=1)
+            at, shift = np.divmod(top, shifts.shape[1])
+            x, y, emitted = xs[every, at], ys[every, at], shifts[every, shift]
+            best = votes[every, top].astype(float)
         return best, x, y
 
     def _travel(self, x: Array, y: Array) -> Array:
