@@ -106,7 +106,8 @@ class Analyser:
         flow = self._flow.step(view.grey, dt_s, wanted=lambda: _spread(view)) if self._flow is not None else None
         moment = Moment(now_s, dt_s, view, tracks, things, flow, aspect, self._seen(parts, view, tracks, things, now_s))
         sight = self._watch.step(view, now_s)
-        findings = () if sight != "ok" else tuple(finding for rule in self._rules for finding in rule.step(moment))
+        quiet = sight != "ok" and not self._watch.partly
+        findings = () if quiet else tuple(finding for rule in self._rules for finding in rule.step(moment))
         bins = self._bins(moment, frame.utc_us, sees=sight == "ok" and not view.upset)
         return Analysis(findings, "upset" if view.upset and sight == "ok" else sight, bins)
 

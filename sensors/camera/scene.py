@@ -14,6 +14,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sensors.camera.frames import Field, Image
 
@@ -34,6 +35,8 @@ _BASE_THRESHOLD: Final = 7.0
 """Least step in log brightness: about 15 grey levels at mid grey; below lie noise and compression."""
 _CLIP: Final = 40.0
 _LEAST_SHIFT_PX: Final = 0.5
+_GUST_PX: Final = 1.5
+"""A change by less is forgiven by the bounds of the background until the next look."""
 _MOST_SHIFT: Final = 0.06
 """Of the picture's height and width: a mast in a storm. A larger one is another view, which `watch` tells."""
 UNDERSTOOD: Final = 0.35
@@ -46,6 +49,14 @@ _SAME: Final = 1.3
 half a pixel of a street with any lines two."""
 _LEARN_EVERY_S: Final = 0.39
 """The background learns a few times a second: its time constants are thirty times longer."""
+_BETTER: Final = 0.8
+_AS_GOOD: Final = 0.9
+_BLOCKS: Final = (16, 9)
+_LINES: Final = 4.0
+"""Mean gradient in grey levels a pixel of a block that must change when the picture is shifted by half a pixel."""
+_LEAST_BLOCKS: Final = 8
+_MOVED_BLOCKS: Final = 0.5
+"""Share of the blocks with lines that change when the camera moves; a vehicle on bare tarmac changes few of them."""
 _LIGHT_STEP: Final = 1.2
 """Change of the overall light, in log brightness, that is followed at once: three grey levels at mid grey."""
 _FLICKER_LOOKS: Final = 4
@@ -86,24 +97,48 @@ class View:
     background: Field
 
 
-def _translation(right: float, down: float) -> Field:
-    return np.array([[1, 0, right], [0, 1, down]], np.float32)
-
-
 def _misfit(one: Field, other: Field) -> float:
     """Mean difference in grey levels, each pixel at most 20: what moves counts no more than what shakes."""
     return float(cv2.mean(cv2.min(cv2.absdiff(one, other), 20.0))[0])
 
 
+def _laid_back(image: Image, right: float, down: float) -> Image:
+    """`image` moved left and up by parts of a pixel; what comes in at the rim repeats the edge.
+
+    An eighth of the cost of `warpAffine`.
+    """
+    height, width = image.shape[:2]
+    middle = (width - 1) / 2 + right, (height - 1) / 2 + down
+    return np.asarray(cv2.getRectSubPix(image, (width, height), middle), np.uint8)
+
+
+def _fit(small: Field, reference: Field, right: float, down: float) -> float:
+    """How ill `small` fits when it is laid back by (right, down), in parts of how ill it fits as it is."""
+    size = small.shape[1], small.shape[0]
+    back = cv2.getRectSubPix(small, size, ((size[0] - 1) / 2 + right, (size[1] - 1) / 2 + down))
+    # What was shifted in at the rim is smooth, and would seem to fit.
+    x, y = math.ceil(abs(right)) + 1, math.ceil(abs(down)) + 1
+    inner = slice(y, size[1] - y), slice(x, size[0] - x)
+    return _misfit(np.asarray(back[inner], np.float32), reference[inner]) / max(
+        _misfit(small[inner], reference[inner]), 1e-6
+    )
+
+
+def _in_blocks(values: Field) -> Field:
+    """float32[9, 16]: mean of `values` in each block of the picture."""
+    return np.asarray(cv2.resize(values, _BLOCKS, interpolation=cv2.INTER_AREA), np.float32)
+
+
 class Steady:
     """How far the picture is shifted against a reference: phase correlation on a small picture.
 
-    While the camera has long stood where it stands, only every fourth picture is asked.
+    While the camera has long stood where it stands, or drifts slowly, only every fourth picture is asked.
     """
 
     def __init__(self) -> None:
         self._window: Field | None = None
         self._reference: Field | None = None
+        self._lines: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self._last = (0.0, 0.0)
         self._calm = 0
 
@@ -111,6 +146,9 @@ class Steady:
         """Take `grey` as the place where the camera stands."""
         self._reference = self._small(grey).astype(np.float32)
         self._window = cv2.createHanningWindow(self._reference.shape[::-1], cv2.CV_32F)
+        across, down = cv2.Sobel(self._reference, cv2.CV_32F, 1, 0), cv2.Sobel(self._reference, cv2.CV_32F, 0, 1)
+        # Sobel's weights add up to eight.
+        self._lines = _in_blocks(np.asarray(cv2.magnitude(across, down), np.float32)) > 8.0 * _LINES
 
     def shift(self, grey: Image) -> tuple[float, float]:
         """(right, down) shift in pixels of `grey` against the reference; (0, 0) where it explains nothing."""
@@ -118,30 +156,36 @@ class Steady:
         if self._reference is None or (self._calm > _CALM_LOOKS and self._calm % 4):
             return self._last
         shift = self._measured(self._small(grey).astype(np.float32), self._reference, grey.shape[1])
-        if math.dist(shift, self._last) > _LEAST_SHIFT_PX:
+        if math.dist(shift, self._last) > _GUST_PX:
             self._calm = 0
         self._last = shift
         return shift
 
     def _measured(self, small: Field, reference: Field, width: int) -> tuple[float, float]:
-        if _misfit(small, reference) < _SAME:
+        if _misfit(small, reference) < _SAME or self._stands(small, reference):
             return 0.0, 0.0
         # OpenCV 5 multiplies the window into its arguments where their size suits the transform: they are copies.
         (right, down), response = cv2.phaseCorrelate(reference.copy(), small.copy(), self._window)
         size = small.shape[1], small.shape[0]
         factor = max(1, round(width / _STEADY_WIDTH))
-        shift = right * factor, down * factor
         far = abs(right) > _MOST_SHIFT * size[0] or abs(down) > _MOST_SHIFT * size[1]
-        if response < 0.03 or far or math.hypot(*shift) < _LEAST_SHIFT_PX:
-            return 0.0, 0.0
+        shift = right * factor, down * factor
+        seen = response >= 0.03 and not far and math.hypot(*shift) >= _LEAST_SHIFT_PX
         # The peak may belong to a bright lorry and not to the street: most of the picture must fit better when shifted.
-        back = cv2.warpAffine(small, _translation(-right, -down), size, borderMode=cv2.BORDER_REPLICATE)
-        # What was shifted in at the rim is smooth, and would seem to fit.
-        x, y = math.ceil(abs(right)) + 1, math.ceil(abs(down)) + 1
-        inner = slice(y, size[1] - y), slice(x, size[0] - x)
-        if _misfit(back[inner], reference[inner]) > 0.8 * _misfit(small[inner], reference[inner]):
-            return 0.0, 0.0
-        return shift
+        if seen and _fit(small, reference, right, down) <= _BETTER:
+            return shift
+        right, down = self._last[0] / factor, self._last[1] / factor
+        # Behind the lorry the camera is still where it swung to.
+        still = (right or down) and _fit(small, reference, right, down) <= _AS_GOOD
+        return self._last if still else (0.0, 0.0)
+
+    def _stands(self, small: Field, reference: Field) -> bool:
+        """True where most of the picture's lines are where they were, whatever moves in front of the others."""
+        known = int(np.count_nonzero(self._lines))
+        if known < _LEAST_BLOCKS:
+            return False
+        changed = _in_blocks(np.asarray(cv2.absdiff(small, reference), np.float32)) > _SAME
+        return int(np.count_nonzero(changed & self._lines)) < _MOVED_BLOCKS * known
 
     def _small(self, grey: Image) -> Image:
         factor = max(1, round(grey.shape[1] / _STEADY_WIDTH))
@@ -207,11 +251,8 @@ class Scene:
             return self._bootstrap(grey, colour, dt_s)
         right, down = self._steady.shift(grey)
         if right or down:
-            move = _translation(-right, -down)
-            grey = cv2.warpAffine(grey, move, grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-            if colour is not None:
-                half = _translation(-right / 2, -down / 2)
-                colour = cv2.warpAffine(colour, half, colour.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+            grey = _laid_back(grey, right, down)
+            colour = _laid_back(colour, right / 2, down / 2) if colour is not None else None
         foreground = self._compare(grey, dt_s)
         changed = cv2.countNonZero(foreground) / foreground.size
         upset = changed > UPSET_SHARE

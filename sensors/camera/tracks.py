@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -94,6 +95,7 @@ def _centre(blob: Blob) -> tuple[float, float]:
     return blob.x + blob.w / 2, blob.y + blob.h / 2
 
 
+@lru_cache(maxsize=64)
 def _motion(dt_s: float) -> tuple[np.ndarray, np.ndarray]:
     """Transition and process noise, float32[4, 4], of constant velocity over `dt_s`."""
     transition = np.eye(4, dtype=np.float32)

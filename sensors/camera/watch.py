@@ -1,7 +1,7 @@
 """Whether the camera still sees what it should: covered, moved, defocused, dark, frozen.
 
 Not an event of the street but the camera's own health: it goes into the heartbeat, and while it is bad the rules are
-silent. Each state needs some seconds to begin and to end.
+silent, but for a cover that leaves most of the view open. Each state needs some seconds to begin and to end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from sensors.camera.frames import Field, Image
-from sensors.camera.lines import alignment
+from sensors.camera.lines import alignment, strength
 from sensors.camera.scene import View, log_brightness
 
 Sight = Literal["ok", "covered", "moved", "defocused", "dark", "frozen"]
@@ -27,6 +27,12 @@ _GRID: Final = (8, 6)
 _FLAT: Final = 0.35
 """A cell has lost its detail when its gradient falls under this part of what it was."""
 _COVERED_CELLS: Final = 0.3
+_NEAR_AREA: Final = 0.05
+_NEAR_RIM: Final = 0.08
+"""Of the picture's width: as much of its upper rim is touched by what hangs or is held before the lens."""
+_NEAR_SMOOTH: Final = 0.6
+"""Gradient inside of it over that of the whole background: what is so near is out of focus. A hand has 0.3, vehicles
+and people of the same size 0.9 to 15."""
 _BLURRED_CELLS: Final = 0.8
 _ALIGNED: Final = 0.2
 """Correlation of the lines now with those of the background: a full street keeps 0.4, another view has 0.1."""
@@ -40,6 +46,8 @@ class Watch:
 
     def __init__(self) -> None:
         self.sight: Sight = "ok"
+        self.partly = False
+        """True while what covers the lens leaves most of the view open: rules go on in the rest."""
         self._usual: Field | None = None
         self._learnt_s = 0.0
         self._last_s = -1e9
@@ -47,6 +55,7 @@ class Watch:
         self._candidate_s = 0.0
         self._before: Image | None = None
         self._same_s = 0.0
+        self._part = False
 
     def step(self, view: View, now_s: float) -> Sight:
         """The state of sight after this view; looks about once a second."""
@@ -58,7 +67,7 @@ class Watch:
         if seen != self._candidate:
             self._candidate, self._candidate_s = seen, now_s
         if now_s - self._candidate_s >= (0.0 if seen == "frozen" else _LASTED_S):
-            self.sight = seen
+            self.sight, self.partly = seen, seen == "covered" and self._part
         return self.sight
 
     def _judge(self, view: View, dt_s: float) -> Sight:
@@ -83,7 +92,8 @@ class Watch:
             if share > _BLURRED_CELLS and _same_shades(grey, view.background):
                 return "defocused"
             # A lorry that stops before the camera has detail of its own; a hand or a spray has none.
-            if share > _COVERED_CELLS:
+            self._part = share <= _COVERED_CELLS
+            if not self._part or _near_lens(view):
                 return "covered"
             if alignment(grey, view.background) < _ALIGNED:
                 return "moved"
@@ -92,6 +102,24 @@ class Watch:
         self._usual[calm] += weight * (detail - self._usual)[calm]
         self._learnt_s += dt_s
         return "ok"
+
+
+def _near_lens(view: View) -> bool:
+    """True when one large smooth thing comes into the picture from above or from the upper sides: a hand, a cloth."""
+    if view.changed < _NEAR_AREA:
+        return False
+    foreground = view.foreground
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(foreground)
+    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    height, width = foreground.shape
+    own = labels == largest
+    rim = int(np.count_nonzero(own[0])) + int(np.count_nonzero(own[: height // 2, [0, -1]]))
+    inner = cv2.erode(own.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    if stats[largest, cv2.CC_STAT_AREA] < _NEAR_AREA * foreground.size or rim < _NEAR_RIM * width or not inner.any():
+        return False
+    now = cv2.resize(view.grey, (width, height), interpolation=cv2.INTER_AREA)
+    was = cv2.resize(view.background, (width, height), interpolation=cv2.INTER_AREA)
+    return float(strength(log_brightness(now))[inner].mean()) < _NEAR_SMOOTH * float(strength(was).mean())
 
 
 def _same_shades(grey: Image, background: Field) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sensors.camera.analyser import Analyser
 from sensors.camera.frames import StillFrame
 from sensors.camera.ground import GroundMap
-from sensors.camera.settings import EXAMPLE, CameraSettings, Ground, SettingsError, parse_settings
+from sensors.camera.settings import EXAMPLE, CameraSettings, Ground, SettingsError, Zone, parse_settings
 from sensors.camera.station import CameraStation
 
 
@@ -49,6 +49,41 @@ def test_a_camera_that_no_longer_sees_says_why(street, kind):
     assert "ok" in seen[30:80]
     assert set(seen[30:80]) == {"ok"}
     assert kind in seen[85:]
+
+
+def hand(image):
+    """A smooth dark thing, as large as a fifth of the picture, that comes in from above."""
+    shape = np.array([[70, 0], [210, 0], [190, 70], [150, 95], [90, 60]])
+    cv2.fillPoly(image, [shape], (22, 26, 30))
+    return image
+
+
+def test_a_hand_before_a_part_of_the_lens_is_told_and_the_rest_is_watched(street):
+    zone = Zone(name="z", polygon=((0.0, 0.5), (1.0, 0.5), (1.0, 1.0), (0.0, 1.0)), rules=("intrusion",))
+    analyser = Analyser(CameraSettings(zones=(zone,)))
+    seen, said = [], []
+    for i in range(200):
+        walker = [((i / 10 - 13) * 0.14, 0.6, 0.05, 0.25)] if i > 130 else []
+        image = hand(street.frame(walker)) if i >= 80 else street.frame(walker)
+        analysis = analyser.step(StillFrame(image, 1_790_000_000_000_000 + i * 100_000, i))
+        seen.append(analysis.state)
+        said += [finding.event for finding in analysis.findings if i > 130]
+    assert set(seen[30:80]) == {"ok"}
+    assert "covered" in seen[90:130]
+    assert "intrusion" in said
+
+
+def test_a_lorry_as_large_that_comes_from_the_side_is_no_cover(street):
+    random = np.random.default_rng(4)
+    lorry = cv2.resize(random.integers(10, 240, (10, 14, 3), np.uint8), (126, 100), interpolation=cv2.INTER_NEAREST)
+
+    def picture(i):
+        image = street.frame()
+        shown = max(0, min(126, 2 * (i - 50)))
+        image[40:140, :shown] = lorry[:, 126 - shown :]
+        return image
+
+    assert "covered" not in states(picture(i) for i in range(200))
 
 
 def test_a_camera_that_sees_again_is_well_again(street):
