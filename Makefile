@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS ?= mic,camera,hub,grafana,dev
 
-.PHONY: setup demo test check format bench soak fuzz recogniser clean
+.PHONY: setup demo test check format bench soak fuzz night recogniser clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -50,6 +50,10 @@ soak: setup
 # 100,000 hostile inputs over every public entrance; some minutes.
 fuzz: setup
 	nice -n 15 $(BIN)/python tests/checks/fuzz.py $(ARGS)
+
+# A simulated night looked at in every page, width, light and language; some ten minutes, pictures in artifacts/night.
+night: setup
+	nice -n 15 $(BIN)/python tests/checks/night.py $(ARGS)
 
 clean:
 	rm -rf .venv .recogniser build artifacts

@@ -69,6 +69,10 @@ async def _below(page: Any, _: Tour) -> None:
     await page.evaluate("document.querySelector('.detail-body').scrollTop = 1e6")
 
 
+async def _message(page: Any, _: Tour) -> None:
+    await page.evaluate("document.querySelectorAll('.section details').forEach((one) => { one.open = true; })")
+
+
 async def _microphone(page: Any, tour: Tour) -> None:
     await page.click(f"[data-sensor-row={tour.microphone}]")
     await page.wait_for_selector("[data-card=past] li, [data-card=past] p")
@@ -77,6 +81,17 @@ async def _microphone(page: Any, tour: Tour) -> None:
 async def _camera(page: Any, tour: Tour) -> None:
     await page.click(f"[data-sensor-row={tour.camera}]")
     await page.wait_for_selector("[data-card=sketch]")
+
+
+async def _label(page: Any, tour: Tour) -> None:
+    await _microphone(page, tour)
+    await page.click("[data-card=label] summary")
+    await page.wait_for_selector("[data-card=label] .qr")
+
+
+async def _scan(page: Any, _: Tour) -> None:
+    await page.click("[data-action=scan]")
+    await page.wait_for_selector("dialog.scan[open] [name=label]")
 
 
 async def _add(page: Any, _: Tour) -> None:
@@ -98,11 +113,14 @@ STOPS: Final = (
     Stop("operator", "reject", "/incidents/{waiting}", "[data-action=reject]", _reject),
     Stop("operator", "confirm", "/incidents/{waiting}", "[data-action=confirm]", _confirm),
     *(Stop("supervisor", f"desk-{name}", f"/desk/{name}", ".section") for name in SECTIONS),
+    Stop("supervisor", "desk-messages-open", "/desk/messages", ".section details", _message),
     Stop("administrator", "desk-people", "/desk/people", ".section"),
     Stop("auditor", "why", "/", "dialog[open]"),
     Stop("technician", "technician", "/technician", "[data-sensor-row]"),
     Stop("technician", "technician-microphone", "/technician", "[data-sensor-row]", _microphone),
     Stop("technician", "technician-camera", "/technician", "[data-sensor-row]", _camera),
+    Stop("technician", "technician-label", "/technician", "[data-sensor-row]", _label),
+    Stop("technician", "technician-scan", "/technician", "[data-sensor-row]", _scan),
     Stop("technician", "technician-add", "/technician", "[data-sensor-row]", _add),
 )
 """The night in every page."""

@@ -13,7 +13,7 @@ from playwright.async_api import Error
 
 HEIGHTS: Final = {1920: 1080, 1280: 800, 390: 844}
 PATIENCE_MS: Final = 60_000
-REST_MS: Final = 350
+REST_MS: Final = 150
 TALLEST: Final = 8_000
 LOCALES: Final = {"fr": "fr-FR", "en": "en-GB"}
 HIDDEN: Final = """() => [document.documentElement, ...document.querySelectorAll('main, .detail-body')]

@@ -3,7 +3,7 @@
 import { arrivalTable, travelTimes } from "./arrivals.js";
 import { Decide } from "./decide.js";
 import { h, putAgain, unseen } from "./dom.js";
-import { clock, coordinates, day, factor, metres, now, number, offset, onset, probability, span, today, whole } from "./format.js";
+import { clock, coordinates, day, factor, failed, metres, now, number, offset, onset, probability, span, today, whole } from "./format.js";
 import { unhurried } from "./hold.js";
 import { sign, stateIcon } from "./icons.js";
 import { isTimed, nearest } from "./place.js";
@@ -134,7 +134,7 @@ export class Detail {
     const rows = incident.deliveries.map((delivery) => h("li", { class: delivery.ok ? "ok" : "failed" },
       h("time", { title: whole(delivery.at_us) }, clock(delivery.at_us)), " ", h("strong", {}, delivery.endpoint), " ",
       delivery.ok ? t("delivery.ok", { status: delivery.status, latency: number(delivery.latency_ms, 0) })
-        : t("delivery.failed", { attempt: delivery.attempt, error: delivery.error ?? delivery.status ?? "?" })));
+        : t("delivery.failed", { attempt: delivery.attempt, error: delivery.error ? failed(delivery.error) : delivery.status ?? "?" })));
     return h("section", {}, h("h3", {}, t("deliveries.title")), h("ol", { class: "log" }, rows));
   }
 

@@ -1,6 +1,6 @@
 // Numbers with their units and times with their offset, as the reader's language writes them.
 
-import { speaking, t } from "./words.js";
+import { known, speaking, t } from "./words.js";
 
 let zone;
 let ahead_ms = 0;
@@ -99,4 +99,11 @@ export function factor(logOdds) {
 /** "45.43391, 4.38012": five decimals are a metre. */
 export function coordinates(latitude, longitude) {
   return `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
+}
+
+/** Why a delivery failed, in words: "http_503" -> "HTTP 503", "timeout" -> "no answer in time". */
+export function failed(error) {
+  const status = /^http_(\d{3})$/.exec(error)?.[1];
+  if (status) return `HTTP ${status}`;
+  return known(`delivery.error.${error}`) ? t(`delivery.error.${error}`) : error;
 }

@@ -2,24 +2,20 @@
 
 import { api } from "../api.js";
 import { h } from "../dom.js";
-import { number } from "../format.js";
+import { failed, number } from "../format.js";
 import { state } from "../state.js";
 import { t } from "../words.js";
 import { button, nothing, table, when } from "./parts.js";
 
-function decoded(bytes) {
-  if (!bytes) return "";
-  try {
-    return new TextDecoder().decode(Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0)));
-  } catch {
-    return String(bytes);
-  }
+/** The headers of a request as lines: what was sent, never the secret. */
+function headers(request) {
+  return Object.entries(request ?? {}).map(([name, value]) => `${name}: ${value}`).join("\n");
 }
 
 function attempt(one) {
-  const verdict = one.ok ? h("span", { class: "good" }, t("messages.ok", { status: one.status })) : h("span", { class: "bad" }, one.error || t("messages.status", { status: one.status ?? "?" }));
+  const verdict = one.ok ? h("span", { class: "good" }, t("messages.ok", { status: one.status })) : h("span", { class: "bad" }, one.error ? failed(one.error) : t("messages.status", { status: one.status ?? "?" }));
   return [when(one.at_us), one.endpoint, t(`messages.kind.${one.kind}`), number(one.attempt, 0), verdict, `${number(one.latency_ms, 0)} ms`,
-    h("details", {}, h("summary", {}, t("messages.more")), h("p", { class: "dim" }, one.message_id), h("pre", {}, decoded(one.request)), one.answer && h("pre", {}, one.answer))];
+    h("details", {}, h("summary", {}, t("messages.more")), h("p", { class: "dim" }, one.message_id), h("pre", {}, headers(one.request)), one.answer && h("pre", {}, one.answer))];
 }
 
 export const messages = {
@@ -34,7 +30,7 @@ export const messages = {
     const closed = new Set(Array.isArray(disabled) ? disabled : Object.keys(disabled ?? {}));
     const dead = waiting.filter((one) => one.state === "dead");
     const pending = waiting.filter((one) => one.state === "pending");
-    const row = (one) => [when(one.created_us), one.endpoint, t(`messages.kind.${one.kind}`), number(one.attempts, 0), one.error || "—",
+    const row = (one) => [when(one.created_us), one.endpoint, t(`messages.kind.${one.kind}`), number(one.attempts, 0), one.error ? failed(one.error) : "—",
       one.state === "dead" && mayAct ? button({ words: t("messages.replay"), act: () => api.replay(one.sequence), again, name: "replay" }) : when(one.due_us)];
     const head = ["when", "endpoint", "kind", "attempts", "error"].map((name) => t(`messages.${name}`));
     return [
