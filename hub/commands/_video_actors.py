@@ -81,12 +81,12 @@ def played(clips: list[Clip], tallies: dict[str, Tally]) -> None:
     if actor is None:
         return
     for clip in clips:
-        scene = _stage(clip)
+        scene = stage(clip)
         for story in STORIES if scene else ():
             _judged(clip, scene, actor, story, tallies)
 
 
-def _stage(clip: Clip) -> list[StillFrame]:
+def stage(clip: Clip) -> list[StillFrame]:
     """The longest part of a clip in which nothing is said to happen; empty where the actor would have no room in it."""
     taken = sorted((e.start_s - 2.0, e.end_s + 4.0) for e in clip.events if e.rule != "wrong_way_by_config")
     gaps = zip([0.0, *(end for _, end in taken)], [*(start for start, _ in taken), clip.duration_s], strict=True)
@@ -128,7 +128,7 @@ def film(scene: list[StillFrame], actor: list[Sprite], story: Story) -> Iterator
     """The scene, looped to `_LASTS_S`, with the actor in it."""
     period_us = (scene[-1].utc_us - scene[0].utc_us) / (len(scene) - 1)
     height = scene[0].image.shape[0]
-    walk = [_scaled(sprite, height) for sprite in actor]
+    walk = [scaled(sprite, height) for sprite in actor]
     piece = _piece(walk[0])
     # There and back, so that the loop has no cut.
     there_and_back = itertools.cycle([*scene, *reversed(scene)])
@@ -139,10 +139,10 @@ def film(scene: list[StillFrame], actor: list[Sprite], story: Story) -> Iterator
             _paint(image, min(1.0, (at_s - _ARRIVES_S - 1.0) / 3.0))
         lies = story.leaves and at_s > _ARRIVES_S + 1.0 and not (story.comes_back and at_s > _BACK_S)
         if lies:
-            _put(image, piece, _SPOT + 0.05, _FOOT)
+            put(image, piece, _SPOT + 0.05, _FOOT)
         place = _place(at_s, comes_back=story.comes_back)
         if place is not None:
-            _put(image, walk[index % len(walk)], place, _FOOT)
+            put(image, walk[index % len(walk)], place, _FOOT)
         yield StillFrame(image, START_US + round(index * period_us), index)
 
 
@@ -191,8 +191,9 @@ def _follows(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -
     return near and 0.8 < one[3] / other[3] < 1.25
 
 
-def _scaled(sprite: Sprite, height: int) -> Sprite:
-    scale = _HEIGHT * height / sprite.image.shape[0]
+def scaled(sprite: Sprite, height: int, share: float = _HEIGHT) -> Sprite:
+    """`sprite` as tall as `share` of a picture `height` pixels high."""
+    scale = share * height / sprite.image.shape[0]
     size = max(4, round(sprite.image.shape[1] * scale)), max(4, round(sprite.image.shape[0] * scale))
     mask = cv2.resize(sprite.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     return Sprite(np.asarray(cv2.resize(sprite.image, size, interpolation=cv2.INTER_AREA), np.uint8), mask)
@@ -207,7 +208,7 @@ def _piece(sprite: Sprite) -> Sprite:
     return Sprite(image, np.ones(image.shape[:2], bool))
 
 
-def _put(image: Image, sprite: Sprite, middle: float, foot: float) -> None:
+def put(image: Image, sprite: Sprite, middle: float, foot: float) -> None:
     """Draw `sprite` into `image` with its foot at normalised (middle, foot); what stands out of the picture is cut."""
     height, width = image.shape[:2]
     h, w = sprite.mask.shape

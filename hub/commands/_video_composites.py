@@ -18,6 +18,7 @@ import numpy as np
 
 from hub.commands._video_actors import played, weather
 from hub.commands._video_clips import Clip, Event, Polygon
+from hub.commands._video_made import made
 from hub.commands._video_runs import (
     START_US,
     Tally,
@@ -40,7 +41,8 @@ _HOUR_S: Final = 3_600.0
 
 
 def composited(clips: list[Clip]) -> dict[str, Tally]:
-    """Wrong way by playing traffic backwards, stopped vehicles by holding a car where it drives, what an actor does."""
+    """Wrong way by playing traffic backwards, stopped vehicles by holding a car where it drives, what an actor does,
+    and what is drawn in: smoke, a crowd that flees."""
     tallies: dict[str, Tally] = defaultdict(Tally)
     for clip in clips:
         for event in clip.events:
@@ -48,6 +50,7 @@ def composited(clips: list[Clip]) -> dict[str, Tally]:
                 wrong_way(clip, event, tallies, reverse=True)
                 _stopped(clip, event.polygon, tallies)
     played(clips, tallies)
+    made(clips, tallies)
     return tallies
 
 

@@ -118,6 +118,36 @@ def test_a_flame_is_said_and_a_vest_a_beacon_and_a_lamp_are_not(street, play):
         assert play(settings("fire"), (with_flame(street, i, kind) for i in range(130))) == [], kind
 
 
+def veiled(street, i, kind):
+    """A street before which, from the sixth second on, something grey stands: smoke, fog, a pane, or a shadow."""
+    image = street.frame().astype(np.float32)
+    if i < 60:
+        return image.astype(np.uint8)
+    height, width = image.shape[:2]
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    beside = np.abs(columns - 160) / 45
+    if kind == "fog":
+        alpha = np.full((height, width), min(0.5, (i - 60) / 60))
+    elif kind == "pane":
+        alpha = np.where(beside < 1, 0.5, 0.0)
+    else:
+        grown = min(1.0, (i - 60) / 40)
+        puffs = 0.5 + 0.2 * np.sin(rows / 9 + i / 3) + 0.15 * np.sin(columns / 7 - i / 4)
+        alpha = grown * np.clip(puffs * np.exp(-(beside**2)), 0, 0.8) * (rows < 150)
+    if kind == "shadow":
+        return (image * (1 - 0.6 * alpha[:, :, None])).astype(np.uint8)
+    return (image * (1 - alpha[:, :, None]) + 195 * alpha[:, :, None]).astype(np.uint8)
+
+
+def test_a_plume_of_smoke_is_said_as_fire_and_fog_a_pane_and_a_shadow_are_not(street, play):
+    said = play(settings("fire"), (veiled(street, i, "smoke") for i in range(240)))
+    assert [f.event for _, f in said] == ["fire"]
+    assert 7.0 < said[0][0] < 22.0
+    assert said[0][1].score <= 0.7
+    for kind in ("fog", "pane", "shadow"):
+        assert play(settings("fire"), (veiled(street, i, kind) for i in range(200))) == [], kind
+
+
 def carrier(t, *, comes_back=False):
     """Somebody walks in, stops at 6 s, puts a bag down, goes on at 8 s; and may fetch it at 14 s."""
     boxes = []
