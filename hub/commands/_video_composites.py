@@ -18,7 +18,7 @@ import numpy as np
 
 from hub.commands._video_actors import played, weather
 from hub.commands._video_clips import Clip, Event, Polygon
-from hub.commands._video_made import made
+from hub.commands._video_made import burning, made
 from hub.commands._video_runs import (
     START_US,
     Tally,
@@ -57,14 +57,17 @@ def composited(clips: list[Clip]) -> dict[str, Tally]:
 def in_weather(clips: list[Clip], kind: str) -> dict[str, Tally]:
     """The clips with real events again, by night, in rain, or before a camera that shakes.
 
-    No fire by night: a picture that is darkened darkens the flames too, which the night does not.
+    A picture that is darkened would darken the flames too, which the night does not: they keep their light.
     """
     tallies: dict[str, Tally] = defaultdict(Tally)
     for clip in clips:
-        rules = {event.rule for event in clip.events} & set(RULES)
-        if rules - ({"fire"} if kind == "night" else set()):
+        if {event.rule for event in clip.events} & set(RULES):
             zones = zones_of(clip)
-            found, seconds = analyse(frames_of(clip, weather(kind)), zones)
+            change = weather(kind)
+            fire = next((event for event in clip.events if event.rule == "fire"), None)
+            if kind == "night" and fire is not None:
+                change = burning(change, fire.polygon)
+            found, seconds = analyse(frames_of(clip, change), zones)
             judge(clip, found, seconds, asked(zones), tallies)
     return tallies
 

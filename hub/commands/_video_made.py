@@ -1,4 +1,4 @@
-"""Scenes that are drawn into real clips: a plume of smoke, a crowd that scatters, a flame at night.
+"""Scenes that are drawn into real clips: a plume of smoke, a crowd that scatters, a real flame in a made night.
 
 No real clip of a plume before a street or of a crowd that flees could be had. The street is real, and so are the people
 (one walker, cut out of a clip); the smoke is computed. They are reported with the composited clips, never as real ones.
@@ -6,7 +6,7 @@ No real clip of a plume before a street or of a crowd that flees could be had. T
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -14,9 +14,11 @@ import cv2
 import numpy as np
 
 from hub.commands._video_actors import Sprite, put, scaled, sprites, stage
-from hub.commands._video_clips import WHOLE, Clip, Event
+from hub.commands._video_clips import WHOLE, Clip, Event, Polygon
 from hub.commands._video_runs import START_US, Tally, analyse, judge
 from sensors.camera.frames import Image, StillFrame
+from sensors.camera.masks import raster
+from sensors.camera.rules.fire import flame_coloured
 from sensors.camera.settings import Zone
 
 _LASTS_S: Final = 30.0
@@ -79,6 +81,22 @@ def with_smoke(scene: list[StillFrame], seed: int) -> Iterator[StillFrame]:
             veiled = frame.image * (1.0 - alpha[:, :, None]) + _GREY * alpha[:, :, None]
             frame = replace(frame, image=np.clip(veiled, 0, 255).astype(np.uint8))
         yield frame
+
+
+def burning(night: Callable[[Image, float], Image], polygon: Polygon) -> Callable[[Image, float], Image]:
+    """`night`, which darkens the street, and the flames within `polygon` as bright as they were, and what is nearest to them.
+
+    By what the flames are told from the rest here is also what the rule goes by: this shows that the dark street does
+    not hide them, not that any flame by night is seen.
+    """
+
+    def change(image: Image, at_s: float) -> Image:
+        inside = raster([polygon], (image.shape[1], image.shape[0]))
+        flames = cv2.dilate(cv2.bitwise_and(flame_coloured(image), inside), np.ones((7, 7), np.uint8))
+        own = cv2.GaussianBlur(flames, (0, 0), 1.5)[:, :, None] / 255.0
+        return np.asarray(np.clip(night(image, at_s) * (1.0 - own) + image * own, 0, 255), np.uint8)
+
+    return change
 
 
 def with_cloud(scene: list[StillFrame]) -> Iterator[StillFrame]:
