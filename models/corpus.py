@@ -39,7 +39,9 @@ MARK_WITHIN_DB: Final = 12.0
 QUIET_BEFORE_S: Final = 0.1
 QUIET_AFTER_S: Final = 2.5
 """Sound this close to a pulse is neither a shot for certain nor background: echoes. It is left out."""
-CACHE_VERSION: Final = 2
+TRANSMITTED: Final = 1e-9
+"""Mel power that any live microphone exceeds: below, the recording leaves the sound out."""
+CACHE_VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,12 @@ def marks_of(power: Floats) -> Ints:
     return found if len(found) else np.array([int(level.argmax())])
 
 
+def transmitted(power: Floats, mark: int) -> bool:
+    """Whether there is sound 25 to 75 ms after the frame `mark`: city sensors send segments, and zeros between."""
+    after = power[mark + 2 : mark + 6]
+    return bool(after.size and after.max() > TRANSMITTED)
+
+
 def doubtful(audio: Path) -> frozenset[str]:
     """Keys of recordings whose label the manifest itself contradicts: they are judged, but nothing is learnt there."""
     return frozenset(
@@ -149,7 +157,7 @@ def _of_livefire(heard: Heard, rng: np.random.Generator) -> list[Recording]:
     key = f"livefire/{heard.position}/{heard.path.parent.name}/{heard.path.stem}"
     group = f"livefire:{heard.position}"
     marks = [int(arrival.at_s * frames_per_s) for arrival in heard.arrivals if arrival.heard]
-    marks = [mark for mark in marks if 0 <= mark < len(powers[0])]
+    marks = [mark for mark in marks if 0 <= mark < len(powers[0]) and transmitted(powers[0], mark)]
     found = []
     if marks:
         found.append(

@@ -33,6 +33,8 @@ FALSE_SHARE: Final = 0.01
 DRAWS: Final = 500
 FAR_M: Final = 400.0
 """Live fire: shots up to this distance have to be found at the sensor."""
+DIGITAL_SILENCE: Final = 1e-5
+"""Below a 16-bit step: what a resampler leaves of zeros. A shot that falls there is not in the recording."""
 BEFORE_S, AFTER_S = 0.2, 0.1
 """A window counts for a shot when it starts at most a window less `BEFORE_S` before and `AFTER_S` after its arrival."""
 
@@ -211,7 +213,11 @@ def evaluate_livefire(
             failed.append(problem)
             continue
         for heard, samples in sensors:
-            wanted = [one.at_s for one in heard.arrivals if one.heard and one.distance_m <= FAR_M]
+            wanted = [
+                one.at_s
+                for one in heard.arrivals
+                if one.heard and one.distance_m <= FAR_M and transmitted(samples, one.at_s)
+            ]
             ours = listen(model, samples)[:, column].astype(np.float64)
             theirs = yamnet.scores(samples)[:, CLASSES["gunshot"][0]].astype(np.float64) if yamnet and wanted else None
             for arrival_s in wanted:
@@ -234,6 +240,12 @@ def evaluate_livefire(
         if found
     }
     return Outcome(figures, tuple(failed), {})
+
+
+def transmitted(samples: Floats, at_s: float, rate_hz: int = SAMPLE_RATE_HZ) -> bool:
+    """Whether there is sound 25 to 75 ms after an arrival: the city's sensors send segments, and zeros between."""
+    after = samples[round((at_s + 0.025) * rate_hz) : round((at_s + 0.075) * rate_hz)]
+    return bool(after.size and np.abs(after).max() > DIGITAL_SILENCE)
 
 
 def _share(true: Bools, hit: Reals) -> float:

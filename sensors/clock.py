@@ -19,6 +19,8 @@ from typing import Final
 
 import numpy as np
 
+from sensors.children import end
+
 UNSYNCHRONISED_SIGMA_US: Final = 500_000
 """What an undisciplined clock is assumed to be off by: a PC drifts about 1 s a day. Fusion leaves such sensors out."""
 KERNEL_SIGMA_US: Final = 5_000
@@ -73,8 +75,7 @@ async def read_system_clock() -> SystemClock:
         try:
             output, _ = await asyncio.wait_for(process.communicate(), 3.0)
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            await end(process)
         else:
             state = parse_chrony(output.decode("utf-8", "replace"))
             if state is not None:

@@ -17,7 +17,8 @@ def sound(
         Path | None, typer.Option(help="The baseline's yamnet.tflite; by itself it is looked for in DATA/../models.")
     ] = None,
     livefire: Annotated[
-        Path | None, typer.Option(help="Folder of live-fire tests: adds the share of shots found within 400 m.")
+        Path | None,
+        typer.Option(help="Folder of live-fire tests: adds the shares of shots within 400 m that are found and told."),
     ] = None,
     hours: Annotated[
         float, typer.Option(help="Also hear so many hours of each made scene and count the false alarms.", min=0.0)
@@ -29,6 +30,7 @@ def sound(
     from rich.progress import Progress
 
     from hub.commands._evaluate_long import evaluate_long
+    from hub.commands._evaluate_told import evaluate_told
     from models.recordings import RecordingError
     from models.registry import ModelRefused
     from models.runtime import AcousticModel
@@ -54,6 +56,10 @@ def sound(
                 )
                 figures |= real.figures
                 failed += real.failed
+                told, _ = evaluate_told(
+                    livefire, model, lambda done, all_: bar.update(task, completed=done, total=all_)
+                )
+                figures |= told
             if hours:
                 bar.update(task, total=None)
                 figures |= evaluate_long(

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from hub.commands._agents import (
 )
 
 if TYPE_CHECKING:
+    from sensors.microphone.condition import Condition
     from sensors.microphone.levels import Calibration
     from sensors.microphone.loudness import LevelHistory
     from sensors.microphone.sources import Source
@@ -50,6 +52,14 @@ EXAMPLES = """Examples:
   tocsin mic --calibrate --device 2 --state ~/mic-3      with a 94 dB, 1 kHz calibrator on the microphone
 """
 DEFAULT_SENSOR = "mic"
+CONDITIONS = {
+    "silent": "digital silence: nothing reaches the input",
+    "broken_samples": "samples that are no numbers, taken as silence",
+    "clipped": "clipped: lower the gain",
+    "blocked": "duller than it was: the microphone may be blocked or wet",
+    "overrun": "sound was lost on its way: the machine is too busy",
+}
+"""What a dry run says of the reasons of `sensors.microphone.condition`."""
 HISTORY_FILE = "levels.json"
 
 
@@ -221,6 +231,7 @@ def _station(
     period: float,
     exercise: bool,
     history: LevelHistory | None = None,
+    on_condition: Callable[[Condition], None] | None = None,
 ) -> MicrophoneStation:
     from models.registry import ModelRefused
     from models.runtime import AcousticModel
@@ -236,7 +247,9 @@ def _station(
         known = ", ".join(lasting) or "none of this model"
         raise fail("threshold_unusable", f"--threshold {unknown[0]}: not a lasting sound; they are {known}.")
     settings = HearingSettings(calibration=calibration, period_s=period, thresholds=thresholds)
-    return MicrophoneStation(sensor, source, settings, model=loaded, history=history, exercise=exercise)
+    return MicrophoneStation(
+        sensor, source, settings, model=loaded, history=history, exercise=exercise, on_condition=on_condition
+    )
 
 
 async def _listen(
@@ -257,7 +270,16 @@ async def _listen(
         await source.check()
     stop_on_terminate()
     if identity is None:
-        await _print(_station(DEFAULT_SENSOR, source, calibration, model, thresholds, period, exercise), as_json)
+
+        def changed(now: Condition) -> None:
+            if as_json:
+                typer.echo(json.dumps({"state": {"capture": now.capture, "reason": now.reason}}))
+            else:
+                words = CONDITIONS.get(now.reason, now.reason)
+                typer.echo(f"Sound: {now.capture}{', ' + words if words else ''}.", err=True)
+
+        dry = _station(DEFAULT_SENSOR, source, calibration, model, thresholds, period, exercise, on_condition=changed)
+        await _print(dry, as_json)
         return
     from sensors.agent import Agent
     from sensors.spool import Spool

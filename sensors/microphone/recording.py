@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from sensors.agent import Send, Station, StationHealth
+from sensors.children import end
 from sensors.microphone.sources import BLOCK_S, SoundBlock, SourceError, SourceStatus
 
 STALL_S: Final = 30.0
@@ -73,9 +74,7 @@ class RecordingSource:
                 raise SourceError("file_unreadable", f"{self.path} ends early: its decoder stopped ({status}).")
         finally:
             if child.returncode is None:
-                child.kill()
-                # Its pipe must be emptied: asyncio waits for the end of both.
-                await child.communicate()
+                await end(child)
 
     async def check(self) -> None:
         """Try whether there is sound in the file at all. Raises SourceError where not."""

@@ -31,8 +31,8 @@ class MicrophoneStation:
     """Hears one source and tells what it heard; sound itself never leaves the two seconds of `Hearing`.
 
     `history` is what levels are usual here. `exercise` marks every detection as not real. Without a `model` only levels
-    are told. `run` returns when the source ends, and raises SourceError (stable `code`) when it breaks; `health` then
-    says which code.
+    are told. `on_condition` is called when the state of the sound changes; it begins as ok. `run` returns when the
+    source ends, and raises SourceError (stable `code`) when it breaks; `health` then says which code.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class MicrophoneStation:
         model: Scorer | None = None,
         history: LevelHistory | None = None,
         exercise: bool = False,
+        on_condition: Callable[[Condition], None] | None = None,
         now_us: Callable[[], int] = _now_us,
         new_id: Callable[[], UUID] = uuid6.uuid7,
     ) -> None:
@@ -53,6 +54,8 @@ class MicrophoneStation:
         self._model = model
         self._watch = ConditionWatch()
         self._exercise = exercise
+        self._on_condition = on_condition
+        self._condition = Condition("ok")
         self._now_us = now_us
         self._new_id = new_id
         self._failed: Condition | None = None
@@ -100,6 +103,9 @@ class MicrophoneStation:
 
     def _analyse(self, block: SoundBlock) -> Heard:
         fit = self._watch.look(block.samples, block.sample_rate_hz, self.source.status().overruns)
+        if self._on_condition is not None and (now := self._watch.condition) != self._condition:
+            self._condition = now
+            self._on_condition(now)
         return self._hearing.hear(replace(block, samples=fit))
 
     async def _tell(self, heard: Heard, send: Send) -> None:

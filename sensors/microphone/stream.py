@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
+from sensors.children import end
 from sensors.clock import CaptureClock, read_system_clock
 from sensors.microphone.sources import BLOCK_S, SoundBlock, SourceError, SourceStatus
 from sensors.microphone.wave import MAX_HEADER, WaveFormat, wave_header
@@ -159,9 +160,7 @@ class StreamSource:
             assert child.stdout is not None
             yield child.stdout, WaveFormat(FFMPEG_RATE_HZ, 1, "f32le")
         finally:
-            if child.returncode is None:
-                child.kill()
-            await child.communicate()  # empties the pipe, for whose end asyncio waits too
+            await end(child)
 
 
 def _pcm(given: dict[str, str]) -> WaveFormat:

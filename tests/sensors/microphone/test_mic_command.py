@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,24 @@ def test_a_threshold_that_can_not_be_is_told(tmp_path: Path, threshold: str) -> 
     assert ran.returncode == 2, ran.stderr
     assert "[threshold_unusable]" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("wave", "capture", "reason"),
+    [
+        (np.full(32_000, np.nan), "degraded", "broken_samples"),
+        (np.zeros(6 * 16_000), "lost", "silent"),
+        (np.sign(np.random.default_rng(0).normal(size=32_000)), "degraded", "clipped"),
+    ],
+)
+def test_a_dry_run_says_what_is_wrong_with_the_sound(
+    tmp_path: Path, wave: np.ndarray, capture: str, reason: str
+) -> None:
+    soundfile.write(tmp_path / "sound.wav", wave.astype(np.float32), 16_000, subtype="FLOAT")
+    told = mic("--file", str(tmp_path / "sound.wav"), "--model", "none", "--json")
+    assert told.returncode == 0, told.stderr
+    states = [json.loads(line)["state"] for line in told.stdout.splitlines() if "state" in json.loads(line)]
+    assert states == [{"capture": capture, "reason": reason}]
+    read = mic("--file", str(tmp_path / "sound.wav"), "--model", "none")
+    assert f"Sound: {capture}, " in read.stderr
