@@ -8,6 +8,7 @@ pick can belong to it any more it settles. What comes later still corrects the i
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from hub.fusion.air import Air
 from hub.fusion.buffer import Held, PickBuffer
@@ -151,6 +152,10 @@ class FusionEngine:
         if self._scan_due_us is not None:
             dues.append(self._scan_due_us)
         self._due_us = min(dues, default=None)
+
+    def told_ids(self) -> set[UUID]:
+        """The ids of all incidents that are held."""
+        return {incident.id for episode in self._episodes for incident in episode.incidents}
 
     def others(self, but: Episode) -> list[Episode]:
         """Episodes of the same kind (real or exercise) that have placed something."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
@@ -17,6 +16,7 @@ from hub.fusion.burst import answers, find_sources, grown
 from hub.fusion.camera import corroboration
 from hub.fusion.evidence import probability_of
 from hub.fusion.hood import Neighbourhood, neighbourhood
+from hub.fusion.identity import followed, new_id, same
 from hub.fusion.picks import Source
 from hub.fusion.reasons import place_term
 from hub.fusion.settings import FusionSettings
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
 
 SLOWEST_MPS = 330.0
 """Sound in the open air at -1 degree C; windows are wide enough for it."""
-
-
-def incident_id(onset_us: int, seed: str) -> UUID:
-    """A UUIDv8 (RFC 9562) that follows from the evidence: milliseconds of the onset, then a hash of `seed`."""
-    digest = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:10], "big")
-    value = ((onset_us // 1_000) & ((1 << 48) - 1)) << 80 | digest
-    value = value & ~(0xF << 76) & ~(0x3 << 62) | (0x8 << 76) | (0x2 << 62)
-    return UUID(int=value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +190,7 @@ class Episode:
             self.settled = self.settled or (final and now_us >= closing)
         seen = [self._with_cameras(shot, engine) if engine.couples else shot for shot in self.shots]
         seen = [replace(shot, evidence=(*shot.evidence, *_certainty(shot))) for shot in seen]
-        changed = self._revise(seen, now_us, settings)
+        changed = self._revise(seen, now_us, engine.told_ids(), settings)
         look_us = self.company_us if seen and not self.incidents and now_us < self.company_us else closing
         self.due_us = None if self.settled else max(look_us, now_us + 1)
         return changed
@@ -304,22 +296,23 @@ class Episode:
         )
         return replace(shot, evidence=(*shot.evidence, *terms))
 
-    def _revise(self, shots: list[Shot], now_us: int, settings: FusionSettings) -> list[Incident]:
+    def _revise(self, shots: list[Shot], now_us: int, taken: set[UUID], settings: FusionSettings) -> list[Incident]:
         changed: list[Incident] = []
-        free = list(range(len(self.incidents)))
-        for shot in shots:
-            mine = self._same_as(shot, free, settings)
+        told = followed(shots, self.incidents, settings)
+        free = sorted(set(range(len(self.incidents))) - set(told.values()))
+        for number, shot in enumerate(shots):
+            mine = told.get(number)
             if mine is None:
-                incident = self._incident(shot, None, now_us)
+                incident = self._incident(shot, None, now_us, taken)
                 least = settings.publish_probability if self.settled else settings.early_probability
                 if incident.place.kind != "ellipse" and now_us < self.company_us and not self.settled:
                     continue
                 if incident.probability >= least:
                     self.incidents.append(incident)
                     changed.append(incident)
+                    taken.add(incident.id)
                 continue
-            free.remove(mine)
-            incident = self._incident(shot, self.incidents[mine], now_us)
+            incident = self._incident(shot, self.incidents[mine], now_us, taken)
             if not same(self.incidents[mine], incident):
                 self.incidents[mine] = incident
                 changed.append(incident)
@@ -331,21 +324,10 @@ class Episode:
         self.used = {a.detection.int for incident in self.incidents for a in incident.arrivals}
         return changed
 
-    def _same_as(self, shot: Shot, free: list[int], settings: FusionSettings) -> int | None:
-        """The incident told before that this shot revises: the one that shares most detections, else one of its moment.
-
-        None for another shot: an incident that a person has judged must never come to mean something else.
-        """
-        mine = shot.detections
-        shared = {i: len(mine & {a.detection for a in self.incidents[i].arrivals}) for i in free}
-        beside_us = settings.echo_tail_s * 1e6
-        near = [i for i in free if shared[i] or abs(self.incidents[i].onset_us - shot.onset_us) <= beside_us]
-        return max(near, key=lambda i: (shared[i], -i), default=None)
-
-    def _incident(self, shot: Shot, previous: Incident | None, now_us: int) -> Incident:
+    def _incident(self, shot: Shot, previous: Incident | None, now_us: int, taken: set[UUID]) -> Incident:
         if previous is None:
             first = min(shot.arrivals, key=lambda a: (a.onset_us, a.detection.int))
-            identity, revision = incident_id(shot.onset_us, str(first.detection)), 1
+            identity, revision = new_id(shot.onset_us, first.detection, taken), 1
         else:
             identity, revision = previous.id, previous.revision + 1
         return Incident(
@@ -385,10 +367,3 @@ def _explained(
         emitted = picks.time - travel
         explained = [e or bool(first <= t <= last) for e, t in zip(explained, emitted.tolist(), strict=True)]
     return explained
-
-
-def same(one: Incident, other: Incident) -> bool:
-    """True if two revisions tell the same."""
-    return msgspec.structs.replace(one, revision=0, updated_us=0) == msgspec.structs.replace(
-        other, revision=0, updated_us=0
-    )

@@ -14,9 +14,9 @@ from operator import attrgetter
 from hub.fusion.calibration import CALIBRATION
 from hub.fusion.camera import seen_area
 from hub.fusion.context import Context
-from hub.fusion.episode import incident_id
 from hub.fusion.evidence import logit, probability_of
 from hub.fusion.geometry import centroid, disc
+from hub.fusion.identity import incident_id
 from hub.fusion.plane import Plane
 from hub.fusion.settings import FusionSettings
 from hub.fusion.sites import SiteTable
