@@ -21,7 +21,7 @@ import re
 import tomllib
 import zoneinfo
 from datetime import time
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -29,8 +29,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hub.access.oidc_config import OidcConfig
+from hub.broker_config import MqttConfig
+from hub.cluster.config import ClusterConfig
 from hub.fusion.calendar import Declaration
 from hub.log import Retention as LogRetention
+from hub.log.stream_config import StreamConfig
 from hub.policy.basis import PolicyConfig
 from hub.sinks.endpoints import Endpoint
 from hub.store.keeping import Keeping
@@ -98,33 +101,6 @@ class InfluxConfig(Struct, frozen=True, forbid_unknown_fields=True):
     bucket: str = "tocsin"
 
 
-class MqttConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """The broker; nothing is asked of it while `host` is empty."""
-
-    host: str = ""
-    port: Annotated[int, Meta(ge=1, le=65_535)] = 8_883
-    version: Literal["3.1.1", "5"] = "5"
-    sensors: tuple[str, ...] = ()
-    """For whom the broker vouches; the others are refused."""
-    username: str = ""
-    password_file: Path | None = None
-    client_id: str = "tocsin-hub"
-    ca_file: Path | None = None
-    """Authority that signed the broker's certificate, where it is not a public one."""
-
-    def problem(self) -> str:
-        """What is wrong with it; empty where nothing is."""
-        return "`mqtt.sensors` is empty: nothing would be taken" if self.host and not self.sensors else ""
-
-    @property
-    def on_this_machine(self) -> bool:
-        """True where no line has to be trusted."""
-        try:
-            return self.host == "localhost" or ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-
 class GrafanaConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Grafana beside the hub; nothing is sent to it while `url` is empty."""
 
@@ -180,6 +156,9 @@ class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: Path = Path("tocsin-data")
     state_url: str = ""
     """SQLAlchemy URL of the state; empty means SQLite in `data_dir`."""
+    log: StreamConfig = StreamConfig()
+    """The event log on NATS JetStream; a file in `data_dir` while it has no `url`."""
+    cluster: ClusterConfig = ClusterConfig()
     language: Literal["fr", "en"] = "fr"
     time_zone: str = "Europe/Paris"
     http: Http = Http()
@@ -360,7 +339,12 @@ def _check(config: HubConfig, path: Path, text: str) -> None:
                 line = _closest_line(lines, f"$.http.{field}")
                 what = f"`http.{field}`: {network!r} is no address or network."
                 raise ConfigError(path, line, what, 'Give one such as "10.0.0.0/8".') from None
-    for table, problem in (("oidc", config.oidc.problem()), ("mqtt", config.mqtt.problem())):
+    for table, problem in (
+        ("oidc", config.oidc.problem()),
+        ("mqtt", config.mqtt.problem()),
+        ("log", config.log.problem()),
+        ("cluster", config.cluster.problem(config.state_url, config.log.url)),
+    ):
         if problem:
             raise ConfigError(path, _closest_line(lines, f"$.{table}"), f"{problem}.")
     if config.open_console and (config.policy.profile != "lab" or config.http.host not in {"127.0.0.1", "::1"}):

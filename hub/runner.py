@@ -22,6 +22,7 @@ import structlog
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
+from hub.cluster.ownership import Alone, ownership_of
 from hub.desk.calendar import Calendar
 from hub.fusion.air import Air
 from hub.fusion.calendar import Declaration, context_of
@@ -82,6 +83,7 @@ class FusionRunner:
         anew: Callable[[], FusionEngine] | None = None,
         now_us: Callable[[], int] = _now_us,
         weather: Weather | None = None,
+        ownership: Alone | None = None,
     ) -> None:
         self._log = event_log
         self._registry = registry
@@ -93,6 +95,8 @@ class FusionRunner:
         self._fed_us = 0
         self._declared = declared
         self._weather = weather
+        self._ownership = ownership or Alone()
+        self._ran = False
         self._air: Air | None = None
         self._context: Context | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fusion")
@@ -113,11 +117,16 @@ class FusionRunner:
         return self._fault
 
     async def run(self) -> None:
-        """Read, fuse, store, until cancelled; what fails is tried again from the last stored position."""
-        self._position = self._committed = await self._log.committed(CONSUMER)
-        self._saved = await self._log.committed(SAVED)
+        """Read, fuse, store, until cancelled; what fails is tried again from the last stored position.
+
+        Run again after it was cancelled, it begins at what is committed by then, whoever committed it.
+        """
+        begun = False
         while True:
             try:
+                if not begun:
+                    await self._begin()
+                    begun = True
                 await self._step()
                 self._fault = ""
             except (OSError, SQLAlchemyError, StoreBusy, LogUnavailable) as error:
@@ -131,6 +140,30 @@ class FusionRunner:
                 self.failures += 1
                 log.exception("fusion_step_failed", position=self._position)
                 await asyncio.sleep(RETRY_S)
+
+    async def _begin(self) -> None:
+        self._committed = await self._log.committed(CONSUMER)
+        self._saved = await self._log.committed(SAVED)
+        if self._ran:
+            # Another hub went on meanwhile; what this one held is behind the times.
+            await asyncio.get_running_loop().run_in_executor(self._thread, _nothing)
+            self._unsaved.clear()
+            self._forget()
+        self._position = self._committed
+        self._ran = True
+        # What it reads now may be of sensors that were enrolled a moment ago.
+        self._sites_at = -SITES_REFRESH_S
+
+    async def stand_by(self) -> None:
+        """While another hub fuses: know the sensors, for the pages, until cancelled."""
+        while True:
+            try:
+                self._sites_at = -SITES_REFRESH_S
+                await self._refresh_sites()
+                self._fault = ""
+            except (OSError, SQLAlchemyError, StoreBusy) as error:
+                self._fault = f"the state can't be read: {str(error).splitlines()[0]}"
+            await asyncio.sleep(SITES_REFRESH_S)
 
     async def _step(self) -> None:
         """One batch, or one tick."""
@@ -167,6 +200,9 @@ class FusionRunner:
     def _begin_anew(self) -> None:
         """The clock was set back: an engine that saw the hour to come would hold every bang of it for late."""
         log.warning("clock_was_set", seconds=round((self._now_us() - self._fed_us) / 1e6, 1), position=self._committed)
+        self._forget()
+
+    def _forget(self) -> None:
         self._fed_us = 0
         if self._anew is None:
             return
@@ -196,7 +232,7 @@ class FusionRunner:
             self._rebuilt.update((incident.id, incident) for incident in revisions)
             revisions = await self._only_news(list(self._rebuilt.values()))
         if revisions:
-            await self._store.save(revisions, self._now_us())
+            await self._store.save(revisions, self._now_us(), self._ownership.check)
         self._rebuilt.clear()
 
     async def _only_news(self, rebuilt: list[Incident]) -> list[Incident]:
@@ -213,6 +249,8 @@ class FusionRunner:
 
     async def _commit(self) -> None:
         """Move both positions forward; the log may forget what lies before the first."""
+        if not self._ownership.owns:
+            return
         if self._position > self._saved:
             await self._log.commit(SAVED, self._position)
             self._saved = self._position
@@ -256,6 +294,10 @@ class FusionRunner:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
 
+def _nothing() -> None:
+    """Behind it, whatever the thread was at is done."""
+
+
 async def fusion_context(app: web.Application) -> AsyncIterator[None]:
     """Fusion for as long as the application runs."""
     fusion = app[CONFIG].fusion
@@ -263,6 +305,7 @@ async def fusion_context(app: web.Application) -> AsyncIterator[None]:
     gate = app[GATE]
     time_zone = app[CONFIG].time_zone
     calendar = Calendar(app[ENGINE], app[AUDIT])
+    ownership = ownership_of(app)
 
     async def declared() -> Context:
         said: tuple[Declaration, ...] = (*app[CONFIG].context, *await calendar.in_force())
@@ -280,8 +323,9 @@ async def fusion_context(app: web.Application) -> AsyncIterator[None]:
         declared=declared,
         anew=engine,
         weather=Weather(fusion.weather_file, air),
+        ownership=ownership,
     )
     app[RUNNER] = runner
-    async with running("fusion", runner.run()):
+    async with running("fusion", ownership.during(runner.run, runner.stand_by)):
         yield
     await asyncio.to_thread(runner.close)

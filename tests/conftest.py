@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
+import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +33,39 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings at {folder}; set TOCSIN_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The address of a private PostgreSQL cluster on a free port; skipped where its programs are not installed."""
+    pytest.importorskip("asyncpg", reason="asyncpg is not installed: pip install tocsin[cluster]")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = str(found[-1]) if found else shutil.which("initdb")
+    if initdb is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    programs = Path(initdb).parent
+    with tempfile.TemporaryDirectory(prefix="tocsin-pg-") as name:
+        folder = Path(name)
+        # PostgreSQL refuses to run as root.
+        user = "postgres" if os.geteuid() == 0 else getpass.getuser()
+        if os.geteuid() == 0:
+            shutil.chown(folder, user)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+
+        def execute(*command: str) -> None:
+            subprocess.run(command, check=True, capture_output=True, user=user, cwd=folder)
+
+        execute(str(programs / "initdb"), "-D", f"{folder}/data", "-U", "tocsin", "-A", "trust", "--no-sync")
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        server = [str(programs / "pg_ctl"), "-D", f"{folder}/data", "-w"]
+        execute(*server, "-o", options, "-l", f"{folder}/log", "start")
+        try:
+            # Told so, the driver looks for no password file and no certificate, which it would do in the event loop.
+            yield f"postgresql://tocsin:trusted@127.0.0.1:{port}/postgres?ssl=disable"
+        finally:
+            execute(*server, "-m", "immediate", "stop")
 
 
 class NatsServer:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.access.guard import now_us
 from hub.access.routes import json_response, read_json
 from hub.api.reading import tell_read
+from hub.cluster.ownership import ownership_of
 from hub.fusion.air import Air
 from hub.fusion.plan import Sensors, coverage
 from hub.fusion.plane import Plane
@@ -66,7 +67,10 @@ async def _known(request: web.Request) -> SensorRecord:
 
 
 async def history(request: web.Request) -> web.Response:
-    """`GET /api/v1/sensors/{id}/history`: its changes of state in the last seven days, and the share it was well."""
+    """`GET /api/v1/sensors/{id}/history`: its changes of state in the last seven days, and the share it was well.
+
+    The health of a machine, not what it heard or saw: nobody's data is consulted, so no reason is asked (rule G-06).
+    """
     sensor, now = await _known(request), now_us()
     changes = await request.app[HISTORY].of(sensor.id, now - 7 * DAY_US)
     shares = {f"well_{name}": share_well(changes, now - span, now) for name, span in _SPANS}
@@ -173,7 +177,7 @@ async def history_context(app: web.Application) -> AsyncIterator[None]:
                 log.error("health_history_waits", error=str(error).splitlines()[0])
             await asyncio.sleep(LOOK_S)
 
-    async with running("health history", watch()):
+    async with running("health history", ownership_of(app).during(watch)):
         yield
 
 

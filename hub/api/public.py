@@ -21,6 +21,7 @@ from hub.access.routes import json_response
 from hub.api import geojson
 from hub.api.language import language_of
 from hub.api.register import COUNTER
+from hub.cluster.ownership import ownership_of
 from hub.desk import noise
 from hub.keys import CONFIG, ENGINE, LOG, REGISTRY
 from hub.log import LogUnavailable
@@ -131,7 +132,7 @@ async def noise_context(app: web.Application) -> AsyncIterator[None]:
                 log.error("noise_waits", error=str(error).splitlines()[0])
             await asyncio.sleep(FOLLOW_S)
 
-    async with running("noise", follow()):
+    async with running("noise", ownership_of(app).during(follow)):
         yield
 
 

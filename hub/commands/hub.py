@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 SWITCH_S = 0.0005
+AWAY = {"log_away", "log_refused"}
 app = typer.Typer()
 
 EPILOG = """
@@ -39,6 +40,7 @@ def hub(
     import msgspec
     from sqlalchemy.exc import DatabaseError
 
+    from hub.cluster.context import AuditKeyDiffers
     from hub.config import ConfigError, load_config
     from hub.log import LogUnavailable
     from hub.salvage import SalvageFailed
@@ -65,12 +67,12 @@ def hub(
     except EndpointRefused as error:
         typer.echo(f"Configuration: {error}", err=True)
         raise typer.Exit(2) from None
-    except (StoreNewer, StoreUrlRefused) as error:
+    except (StoreNewer, StoreUrlRefused, AuditKeyDiffers) as error:
         typer.echo(f"The hub can't start: {error}.", err=True)
         raise typer.Exit(2) from None
     except (LogUnavailable, DatabaseError, SalvageFailed, StoreBusy) as error:
         said = str(error).splitlines()[0]
-        mend = f"Look at {loaded.data_dir}, or put a copy back with `tocsin restore`."
+        mend = f"Look at {loaded.log.url}." if getattr(error, "code", "") in AWAY else f"Look at {loaded.data_dir}, or put a copy back with `tocsin restore`."
         typer.echo(f"The hub can't start: {said}. {mend}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:

@@ -22,6 +22,7 @@ import structlog
 from aiohttp import web
 from msgspec import Struct
 
+from hub.cluster.ownership import ownership_of
 from hub.ingest.decode import Format
 from hub.ingest.take import REFUSED, take
 from hub.keys import CONFIG, REGISTRY
@@ -163,5 +164,6 @@ async def mqtt_context(app: web.Application) -> AsyncIterator[None]:
     if not app[CONFIG].mqtt.host:
         yield
         return
-    async with running("mqtt", Intake(app).run()):
+    # Of several hubs the owner alone: to the broker they are one session.
+    async with running("mqtt", ownership_of(app).during(Intake(app).run)):
         yield

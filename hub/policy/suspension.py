@@ -5,6 +5,8 @@ It only closes. To open again is a second act with a reason of its own.
 
 from __future__ import annotations
 
+import asyncio
+
 from msgspec import Struct
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -31,6 +33,8 @@ class Suspensions:
         self._engine = engine
         self._audit = audit
         self._gate = gate
+        self._acting = asyncio.Lock()
+        """An act and a look at what other hubs did never meet half-way: the gate would open for a moment."""
 
     async def current(self) -> list[Suspension]:
         """Every suspension in force, oldest first."""
@@ -40,11 +44,19 @@ class Suspensions:
             ]
 
     async def load(self) -> None:
-        """Tell the gate what was stopped before a restart."""
+        """Tell the gate what was stopped before a restart, or by another hub."""
+        async with self._acting:
+            await self._load()
+
+    async def _load(self) -> None:
         self._gate.suspend([suspension.name for suspension in await self.current()])
 
     async def suspend(self, name: str, person: str, reason: str, now_us: int) -> None:
         """Stop `name`; a repeat changes nothing but is recorded."""
+        async with self._acting:
+            await self._suspend(name, person, reason, now_us)
+
+    async def _suspend(self, name: str, person: str, reason: str, now_us: int) -> None:
         # Closed first, written second: between the two the hub is stricter than its record, never laxer.
         self._gate.suspend({name, *(one.name for one in await self.current())})
 
@@ -53,7 +65,7 @@ class Suspensions:
             await connection.execute(insert(SUSPENSION).values(name=name, person=person, reason=reason, at_us=now_us))
 
         await self._audit.append(self._record(name, person, reason, now_us, stopped=True), beside=work)
-        await self.load()
+        await self._load()
 
     async def resume(self, name: str, person: str, reason: str, now_us: int) -> bool:
         """Open `name` again; False where it was not stopped."""

@@ -135,6 +135,22 @@ class Registry:
                 self._changed |= changed
                 raise
 
+    async def learn(self) -> None:
+        """What sensors told other hubs, where it is newer than what they told this one."""
+        seen = [sensor.last_seen_us for sensor in self._sensors.values() if sensor.last_seen_us is not None]
+        query = select(SENSOR).where(SENSOR.c.last_seen_us > min(seen, default=0))
+        async with reading(self._engine) as connection:
+            rows: Sequence[Any] = (await connection.execute(query)).mappings().all()
+        for stored in map(record_of, rows):
+            known = self._sensors.get(stored.id)
+            if known is not None and (known.last_seen_us or 0) < (stored.last_seen_us or 0):
+                self._sensors[stored.id] = msgspec.structs.replace(
+                    known,
+                    last_seen_us=stored.last_seen_us,
+                    heartbeat=stored.heartbeat,
+                    sound_level=stored.sound_level,
+                )
+
     async def aclose(self) -> None:
         """Write what is not written yet; the engine stays open."""
         if self._flusher is not None:

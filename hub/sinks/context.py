@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from aiohttp import web
 
+from hub.cluster.ownership import ownership_of
 from hub.keys import CONFIG, LOG, OUTBOX, REGISTRY, STORE
 from hub.sinks.influx import CONSUMER, ChangeSource, InfluxTarget, InfluxWriter, MessageSource, Pump
 from hub.sinks.outbox import OutboxWorker
@@ -45,10 +46,17 @@ async def _kept_alive(name: str, run: Callable[[], Awaitable[None]]) -> None:
 async def outbox_context(app: web.Application) -> AsyncIterator[None]:
     """Deliver what people confirmed. Raises EndpointRefused or KeyRefused at the start for an unusable endpoint."""
     config = app[CONFIG]
-    worker = OutboxWorker(app[STORE], config.webhooks, source=config.http.public_url or "tocsin")
+    ownership, owner = ownership_of(app), config.cluster.name or "hub"
+    worker = OutboxWorker(app[STORE], config.webhooks, owner=owner, source=config.http.public_url or "tocsin")
     app[OUTBOX] = worker
     await worker.open()
-    async with running("outbox", _kept_alive("webhooks", worker.run)):
+
+    async def deliver() -> None:
+        if config.cluster.name:
+            await worker.take_over()
+        await worker.run()
+
+    async with running("outbox", ownership.during(lambda: _kept_alive("webhooks", deliver))):
         yield
     await worker.close()
 
@@ -68,7 +76,12 @@ async def influx_context(app: web.Application) -> AsyncIterator[None]:
     messages = MessageSource(app[LOG], app[REGISTRY], ZoneInfo(config.time_zone))
     sources = (messages, ChangeSource(app[STORE], config.language))
     app[INFLUX] = tuple(Pump(source, writer.write, random.random) for source in sources)
-    async with running("influx", *(_kept_alive("influx", pump.run) for pump in app[INFLUX])):
+    ownership = ownership_of(app)
+
+    async def pumped(pump: Pump) -> None:
+        await ownership.during(lambda: _kept_alive("influx", pump.run))
+
+    async with running("influx", *(pumped(pump) for pump in app[INFLUX])):
         yield
     await writer.close()
 
@@ -94,6 +107,6 @@ async def grafana_context(app: web.Application) -> AsyncIterator[None]:
     )
     sink: GrafanaSink = await outlet.GrafanaSink.open(app[STORE], target)
     app[GRAFANA] = sink
-    async with running("grafana", _kept_alive("grafana", sink.run)):
+    async with running("grafana", ownership_of(app).during(lambda: _kept_alive("grafana", sink.run))):
         yield
     await sink.close()

@@ -92,6 +92,13 @@ class OutboxWorker:
         if orphans:
             log.warning("messages_for_removed_endpoints", dead_letters=orphans)
 
+    async def take_over(self) -> None:
+        """Take back what any hub had claimed: this one delivers now, and messages need not wait for claims to end.
+
+        What another had on its way in this moment may arrive a second time, under the same id.
+        """
+        await self.outbox.release(None)
+
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as tasks:

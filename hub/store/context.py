@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from hub.cluster.ownership import ownership_of
 from hub.keys import CONFIG, STORE
 from hub.store.keeping import keep
 from hub.tasks import running
@@ -17,6 +18,10 @@ async def keeping_context(app: web.Application) -> AsyncIterator[None]:
     """Call out again, let expire, purge, as the configuration says."""
     config = app[CONFIG]
     zone = ZoneInfo(config.time_zone)
-    work = keep(app[STORE], config.keeping, lambda: time.time_ns() // 1_000, zone)
-    async with running("keeping", work):
+    ownership = ownership_of(app)
+
+    async def work() -> None:
+        await keep(app[STORE], config.keeping, lambda: time.time_ns() // 1_000, zone)
+
+    async with running("keeping", ownership.during(work)):
         yield

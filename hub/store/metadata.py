@@ -23,5 +23,6 @@ TABLE_MODULES: Final = (
     "hub.policy.tables",
     "hub.access.tables",
     "hub.desk.tables",
+    "hub.cluster.tables",
 )
 """Where tables are declared; a package without such a module is passed over."""

@@ -105,13 +105,14 @@ class Outbox:
             found: int | None = (await connection.execute(query)).scalar()
         return found
 
-    async def release(self, owner: str) -> None:
-        """Give back what `owner` had claimed: at its start, after it died.
+    async def release(self, owner: str | None) -> None:
+        """Give back what `owner` had claimed, or anybody where it is None: at its start, after it died.
 
         The attempt in which it died does not count: a hub that is killed often must not use up a message's schedule.
         """
         given = {"claimed_by": None, "claimed_until_us": None, "attempts": OUTBOX.c.attempts - 1}
-        await self._change(OUTBOX.c.claimed_by == owner, **given)
+        claimed = OUTBOX.c.claimed_by.is_not(None) if owner is None else OUTBOX.c.claimed_by == owner
+        await self._change(claimed, **given)
 
     async def shift(self, by_us: int) -> None:
         """The clock was set by `by_us`: what waits, waits as long as it would have."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from uuid import UUID, uuid5
 
 from sqlalchemy import func, insert, select, update
@@ -18,6 +18,8 @@ from hub.store.reading import delivery_of, read_incidents, read_revisions
 from hub.store.records import Change, ChangeKind, Decision, Delivery, Notice, StoredIncident
 from hub.store.tables import DELIVERY, INCIDENT, INCIDENT_REVISION
 
+Beside = Callable[[AsyncConnection], Awaitable[None]]
+
 
 class Store:
     """Incidents with their life-cycle, on SQLite or PostgreSQL.
@@ -32,8 +34,12 @@ class Store:
         self.confirmations = confirmations
         self.bell = Bell()
 
-    async def save(self, incidents: Sequence[Incident], now_us: int) -> list[StoredIncident]:
+    async def save(
+        self, incidents: Sequence[Incident], now_us: int, beside: Beside | None = None
+    ) -> list[StoredIncident]:
         """Keep new incidents and newer revisions; an older or equal revision changes nothing. One transaction.
+
+        `beside` runs in it first; what it raises leaves everything as it was.
 
         A confirmed incident that now differs in substance is told to those who were dispatched.
         """
@@ -41,6 +47,8 @@ class Store:
             return []
 
         async def work(connection: AsyncConnection) -> bool:
+            if beside is not None:
+                await beside(connection)
             query = select(INCIDENT.c.id, INCIDENT.c.revision, INCIDENT.c.state)
             query = query.where(INCIDENT.c.id.in_([incident.id for incident in incidents])).with_for_update()
             known = {row.id: (row.revision, row.state) for row in await connection.execute(query)}

@@ -101,11 +101,11 @@ async def test_what_a_full_disk_refuses_is_stored_once_there_is_room(
     log, registry, store = house
     save, refusals = store.save, [2]
 
-    async def refused(found: Any, now_us: int) -> Any:
+    async def refused(found: Any, now_us: int, beside: Any = None) -> Any:
         refusals[0] -= 1
         if refusals[0] >= 0:
             raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
-        return await save(found, now_us)
+        return await save(found, now_us, beside)
 
     monkeypatch.setattr(store, "save", refused)
     monkeypatch.setattr(runner_module, "RETRY_S", 0.01)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hub.config import MqttConfig
+from hub.broker_config import MqttConfig
 from hub.ingest import mqtt
 from hub.ingest.mqtt import MQTT, Intake, MqttState, envelope
 from hub.ingest.take import REFUSED
