@@ -1,11 +1,14 @@
-"""`crowd_movement`: many move suddenly faster than this place is used to, and in many directions.
+"""`crowd_movement`: many move suddenly faster than this place is used to, or against the stream that it is used to.
 
 Optical flow at low resolution, no tracks, no persons. The place is its own measure: the usual speed of movement in the
-zone is learnt over minutes, and only a sudden rise over it in many separate places counts. Works without a detector.
+zone is learnt over a minute, and a sudden rise over it counts where it goes in many directions (running, dispersal).
+Where nearly all go one way for long, many who come against them count too (counter-flow); where people go both ways as
+they like there is no such stream. Works without a detector.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +32,15 @@ _USUAL_LOOKS: Final = 300
 """A minute of looks with movement: their median is the usual speed, which a sudden rush does not shift."""
 _LEARN_S: Final = 4.0
 _QUIET_S: Final = 15.0
+_STREAM: Final = 0.7
+"""Length of the mean direction of what moves, 0 every way to 1 all one way: a one-way stream has 0.8 and more."""
+_STREAM_TAU_S: Final = 30.0
+_STREAM_S: Final = 20.0
+"""As long must many have gone one way before others can come against them."""
+_AGAINST: Final = -0.5
+"""Cosine to the stream: within 60 degrees of straight against it."""
+_AGAINST_SHARE: Final = 0.3
+_AGAINST_S: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +48,14 @@ class Stir:
     """What moves in a zone at one look: `cells` with movement, their median `speed` in widths/s, and how it spreads.
 
     `outward` is the mean of cos(angle between movement and direction from the middle): 1 all flee it, -1 all gather.
-    `apart` is 1 - |mean unit vector|: 0 all one way, 1 every way.
+    `apart` is 1 - |mean unit vector|: 0 all one way, 1 every way. `ways` float32[cells, 2] are the unit vectors.
     """
 
     cells: int
     speed: float
     outward: float
     apart: float
+    ways: Field
 
 
 def measure(flow: Field, allowed: Image) -> Stir:
@@ -53,7 +66,7 @@ def measure(flow: Field, allowed: Image) -> Stir:
     active = weight > 0.03
     cells = int(active.sum())
     if cells == 0:
-        return Stir(0, 0.0, 0.0, 0.0)
+        return Stir(0, 0.0, 0.0, 0.0, np.zeros((0, 2), np.float32))
     masked = cv2.copyTo(flow, moving)
     mean = cv2.resize(masked, _GRID, interpolation=cv2.INTER_AREA)[active] / weight[active][:, None]
     speed = np.hypot(mean[:, 0], mean[:, 1])
@@ -63,7 +76,35 @@ def measure(flow: Field, allowed: Image) -> Stir:
     from_middle = places - places.mean(axis=0)
     from_middle /= np.maximum(np.hypot(from_middle[:, 0], from_middle[:, 1]), 1e-6)[:, None]
     outward = float((unit * from_middle).sum(axis=1).mean())
-    return Stir(cells, float(np.median(speed)), outward, 1.0 - float(np.hypot(*unit.mean(axis=0))))
+    return Stir(cells, float(np.median(speed)), outward, 1.0 - float(np.hypot(*unit.mean(axis=0))), unit)
+
+
+class _Stream:
+    """The way that nearly all take here, and since when many come against it."""
+
+    def __init__(self) -> None:
+        self._mean: Field = np.zeros(2, np.float32)
+        self._streamed_s = 0.0
+        self._against_s = 0.0
+
+    def against(self, stir: Stir, dt_s: float) -> float:
+        """A score where many have come against the stream for a while; 0 elsewhere. `dt_s` since the last look."""
+        if stir.cells < LEAST_CELLS:
+            self._against_s = 0.0
+            return 0.0
+        strength = float(np.hypot(*self._mean))
+        if strength > _STREAM and self._streamed_s > _STREAM_S:
+            turned = stir.ways @ (self._mean / strength) < _AGAINST
+            many = int(np.count_nonzero(turned))
+            if many >= LEAST_CELLS and many >= _AGAINST_SHARE * stir.cells:
+                # What comes against the stream is not learnt while it does.
+                self._against_s += dt_s
+                return min(0.8, 0.5 + 0.3 * many / stir.cells) if self._against_s >= _AGAINST_S else 0.0
+        self._against_s = 0.0
+        self._streamed_s = self._streamed_s + dt_s if strength > _STREAM else 0.0
+        weight = 1.0 - math.exp(-dt_s / _STREAM_TAU_S)
+        self._mean = np.asarray(self._mean + weight * (stir.ways.mean(axis=0) - self._mean), np.float32)
+        return 0.0
 
 
 class CrowdMovement:
@@ -77,6 +118,7 @@ class CrowdMovement:
         self._since_s: float | None = None
         self._said_s = -1e9
         self._last_s: float | None = None
+        self._stream = _Stream()
 
     def step(self, moment: Moment) -> list[Finding]:
         """A finding once the rise has lasted; again only after a quiet while."""
@@ -88,7 +130,7 @@ class CrowdMovement:
         standing = cv2.resize(moment.view.foreground, (width, height), interpolation=cv2.INTER_NEAREST)
         allowed = cv2.bitwise_and(standing, self._mask.raster(moment.flow.shape))
         stir = measure(moment.flow, allowed)
-        score = self._score(stir)
+        score = max(self._score(stir), self._stream.against(stir, min(dt_s, 1.0)))
         if score == 0.0:
             self._since_s = None
             self._watched_s += dt_s

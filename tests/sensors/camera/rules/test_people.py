@@ -52,6 +52,29 @@ def test_a_crowd_that_strolls_on_and_a_street_of_cars_are_not_a_movement(street,
     assert play(settings("crowd_movement"), cars) == []
 
 
+def procession(t, *, turns_s=None, both_ways=False):
+    """Forty people in a row of rows who all go to the right at a walk; some of them both ways; or they turn round."""
+    boxes = []
+    for k in range(60):
+        left = both_ways and k % 2
+        way = -1 if left else 1
+        gone = 0.06 * t if turns_s is None or t < turns_s else 0.06 * (2 * turns_s - t)
+        x = (k * 0.173 + way * gone) % 1.2 - 0.1
+        boxes.append((x, 0.15 + 0.13 * (k % 6), 0.025, 0.11))
+    return boxes
+
+
+def test_people_who_come_against_a_stream_are_said_and_a_street_walked_both_ways_is_not(street, play):
+    def film(seconds, **how):
+        return (street.frame(procession(i / 5, **how) if i > 10 else []) for i in range(5 * seconds))
+
+    said = play(settings("crowd_movement"), film(77, turns_s=70.0), fps=5.0)
+    assert [f.event for _, f in said][:1] == ["crowd_movement"]
+    assert said[0][0] > 70.0
+    assert play(settings("crowd_movement"), film(70), fps=5.0) == []
+    assert play(settings("crowd_movement"), film(70, both_ways=True), fps=5.0) == []
+
+
 def test_a_square_that_fills_is_said_and_one_that_stays_half_empty_is_not(street, play):
     random = np.random.default_rng(5)
     places = random.uniform(0.0, 0.95, (420, 2))
