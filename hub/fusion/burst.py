@@ -141,15 +141,22 @@ def _without(
     keep = np.ones(len(picks.time), bool)
     keep[source.picks] = False
     left = picks.only(keep)
-    return left, indexes[keep], fresh[keep] & ~_possible_echo(left, source, air, settings)
+    level: Array = np.zeros(len(picks.x))
+    np.maximum.at(level, picks.sensor[source.picks], picks.level[source.picks])
+    return left, indexes[keep], fresh[keep] & ~_possible_echo(left, source, level, air, settings)
 
 
-def _possible_echo(picks: PickSet, source: Source, air: Air, settings: FusionSettings) -> Mask:
-    """Picks that may be echoes of a source: echoes only arrive late, and not for long."""
+def _possible_echo(picks: PickSet, source: Source, level: Array, air: Air, settings: FusionSettings) -> Mask:
+    """Picks that may be echoes of a source whose direct arrivals had a `level` (S,) in dB, 0 where none is known.
+
+    Echoes only arrive late, not for long, and hardly louder than the direct path.
+    """
     direct = travel_times(picks.x - source.x, picks.y - source.y, picks.z - source.z, air)[picks.sensor]
     late = picks.time - direct
     after = late > source.emissions[0] - settings.gate_s
-    return np.asarray(after & (late < source.emissions[-1] + settings.echo_tail_s))
+    before = level[picks.sensor]
+    louder = (before > 0.0) & (picks.level > before + settings.echo_louder_db)
+    return np.asarray(after & (late < source.emissions[-1] + settings.echo_tail_s) & ~louder)
 
 
 def _best(

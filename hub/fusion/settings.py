@@ -77,6 +77,9 @@ class FusionSettings:
     """An arrival up to this long after a direct one may be its echo, in seconds. Larger: a second shooter must be
     better separated.
     """
+    echo_louder_db: float = 6.0
+    """An arrival louder by this than the direct one at the same sensor is no echo of it, in dB. Larger: a second
+    shooter within the first one's echoes is told less often; smaller: echoes of hidden shots become sources."""
     image_s: float = 3.0
     """A source whose rounds follow another's after one delay up to this, in seconds, is its image in a wall. Larger:
     two shooters who fire in step are taken for one."""

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.fusion.engine import FusionEngine
+from hub.fusion.identity import new_id
 from hub.incident import Incident
 
 SHOTS = 5
@@ -59,3 +60,26 @@ def test_what_was_told_of_one_shot_never_comes_to_mean_another(microphones, shoo
         first_us = meant.setdefault(incident.id, incident.onset_us)
         assert abs(incident.onset_us - first_us) < 1_000_000
         assert not any(term.kind == "withdrawn" for term in incident.evidence)
+
+
+def test_a_second_shooter_within_the_first_ones_echoes_is_told(microphones, shoot, fuse, metres_off, t0) -> None:
+    both = shoot(microphones, -150.0, -80.0) + shoot(microphones, 160.0, 60.0, t0 + 700_000, seed=1)
+    found = {i.id: i for i in fuse(FusionEngine(microphones), sorted(both, key=lambda d: d.sent))}
+    assert len(found) == 2
+    assert min(metres_off(i, -150.0, -80.0) for i in found.values()) < 4.0
+    assert min(metres_off(i, 160.0, 60.0) for i in found.values()) < 4.0
+
+
+def test_two_incidents_never_share_an_id(microphones, shoot, fuse, t0) -> None:
+    heard = [
+        d
+        for number, (x, late_s) in enumerate([(-150.0, 0.0), (160.0, 0.7), (20.0, 1.4), (-60.0, 2.2)])
+        for d in shoot(microphones, x, 40.0, t0 + round(late_s * 1e6), seed=number)
+    ]
+    taken = {UUID(int=1)}
+    assert new_id(t0, UUID(int=7), taken) == new_id(t0, UUID(int=7), set())
+    assert new_id(t0, UUID(int=7), {new_id(t0, UUID(int=7), set())}) != new_id(t0, UUID(int=7), set())
+    revisions: dict[UUID, int] = {}
+    for incident in fuse(FusionEngine(microphones), sorted(heard, key=lambda d: d.sent)):
+        assert incident.revision == revisions.get(incident.id, 0) + 1, "each id counts its own revisions"
+        revisions[incident.id] = incident.revision
