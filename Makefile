@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS ?= mic,camera,hub,grafana,dev
 
-.PHONY: setup demo test check format bench soak fuzz night recogniser clean
+.PHONY: setup demo test check format bench soak fuzz night grafana-types recogniser clean
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -54,6 +54,10 @@ fuzz: setup
 # A simulated night looked at in every page, width, light and language; some ten minutes, pictures in artifacts/night.
 night: setup
 	nice -n 15 $(BIN)/python tests/checks/night.py $(ARGS)
+
+# The dashboards against the types that Grafana publishes for 9.3 to 13; fetches them with npm.
+grafana-types: setup
+	$(BIN)/python tests/checks/grafana_schema.py
 
 clean:
 	rm -rf .venv .recogniser build artifacts

@@ -91,7 +91,7 @@ def build() -> dict[str, Any]:
             "showValue": "never",
             "rowHeight": 0.9,
             "alignValue": "left",
-            "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom"},
+            "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []},
             "tooltip": {"mode": "single", "sort": "none"},
         },
         about="A gap is a sensor that said nothing.",

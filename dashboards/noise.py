@@ -57,7 +57,7 @@ def _calendar() -> dict[str, Any]:
         options={
             "showValue": "never",
             "rowHeight": 0.95,
-            "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom"},
+            "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
             "tooltip": {"mode": "single", "sort": "none"},
         },
         about="Energy mean of the chosen microphones. Read it from `Hours` for weeks and months.",

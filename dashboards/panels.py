@@ -149,7 +149,7 @@ def table(
     renamed = [override(field, displayName=name) for field, name in (names or {}).items()]
     unseen = [override(field, custom__hidden=True) for field in hidden]
     overrides = [*more.pop("overrides", ()), *renamed, *unseen]
-    options = {"showHeader": True, "cellHeight": "sm", "footer": {"show": False, "reducer": ["sum"], "fields": ""}}
+    options = {"showHeader": True, "cellHeight": "sm"}
     more = {"custom": {"align": "auto", "filterable": True, "cellOptions": {"type": "auto"}}, "steps": PLAIN, **more}
     return panel("table", title, [target(query, table=True)], options=options, overrides=overrides, **more)
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from uuid6 import uuid7
 
-from hub.fusion.episode import incident_id
+from hub.fusion.identity import incident_id
 from hub.incident import Arrival, Ellipse, Evidence, Incident, Place
 from hub.registry import SensorRecord
 from hub.sinks.series import delivery_line, detail_lines, incident_line, message_line
