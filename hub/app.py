@@ -88,10 +88,15 @@ async def _state(app: web.Application) -> AsyncIterator[None]:
     if not config.open_console and (code := await app[ACCOUNTS].setup_code(now_us())):
         # The only way in on a new hub: there is no default password. It goes to the terminal, never into the log.
         print(f"First start: open {address(config)}/ and enter the one-time code {code}", flush=True)  # noqa: T201
-    async with running("copy of the state", keep_copied(engine, app[DAMAGED].set)):
-        yield
+    yield
     await app[REGISTRY].aclose()
     await close_copied(engine)
+
+
+async def _copy(app: web.Application) -> AsyncIterator[None]:
+    """The second copy of the state: looked after once everything else runs, kept up with each commit from the start."""
+    async with running("copy of the state", keep_copied(app[ENGINE], app[DAMAGED].set)):
+        yield
 
 
 async def _event_log(app: web.Application) -> AsyncIterator[None]:
@@ -171,6 +176,7 @@ def build_application(config: HubConfig) -> web.Application:
             field.history_context,
             public.noise_context,
             metrics.metrics_context,
+            _copy,
             company_context,
         ]
     )

@@ -172,7 +172,8 @@ class FusionRunner:
         entries = await self._log.read(self._position, BATCH)
         if not entries and self._position >= self._saved:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._log.wait(self._position), self._pause_s())
+                async with asyncio.timeout(self._pause_s()):
+                    await self._log.wait(self._position)
             entries = await self._log.read(self._position, BATCH)
         now_us = self._now_us()
         if now_us < self._fed_us - CLOCK_STEP_US:

@@ -112,7 +112,10 @@ class Lease:
         """Return once the sensor may no longer analyse; the reason, as a stable code."""
         while self.fresh:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), min(self.left_s(), LOOK_S))
+                # Not `wait_for`: until Python 3.12 it swallows a cancellation that comes as the event does, and the
+                # agent would never end.
+                async with asyncio.timeout(min(self.left_s(), LOOK_S)):
+                    await self._changed.wait()
         self.reason = self.reason or "lease_expired"
         return self.reason
 

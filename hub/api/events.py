@@ -115,7 +115,8 @@ async def events(request: web.Request) -> web.StreamResponse:
                 await stream.incidents()
             await stream.status(news_only=True)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(bell.wait(heard), QUIET_S)
+                async with asyncio.timeout(QUIET_S):
+                    await bell.wait(heard)
                 continue
             await stream.sensors()
             quiet_rounds += 1

@@ -96,7 +96,8 @@ class Waiting:
         event = self._events[sensor] = asyncio.Event()
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await event.wait()
         finally:
             if self._events.get(sensor) is event:
                 del self._events[sensor]

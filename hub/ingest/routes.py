@@ -12,12 +12,13 @@ from aiohttp import web
 
 from hub.access.limits import Pace
 from hub.ingest import enrolment, stream
+from hub.ingest.adapters import intake as foreign
 from hub.ingest.body import check_head, read_body
 from hub.ingest.caller import CLOCK, NONCES, prove, sensor_of
 from hub.ingest.decode import FORMATS
 from hub.ingest.lease import add_routes as add_lease
 from hub.ingest.signature import Nonces
-from hub.ingest.take import PACE, REFUSED, Taken, take
+from hub.ingest.take import PACE, REFUSED, WALL, Taken, Wall, take
 from hub.keys import CONFIG
 from hub.problem import Problem
 
@@ -50,9 +51,11 @@ def add_routes(app: web.Application, *, now_us: Callable[[], int] = lambda: time
     app[CLOCK] = now_us
     app[NONCES] = Nonces()
     app[REFUSED] = Counter()
+    app[WALL] = Wall(now_us())
     limits = app[CONFIG].http.limits
     app[PACE] = Pace(limits.per_sensor_s, limits.per_sensor_burst)
     app.router.add_post("/api/v1/ingest", ingest)
     add_lease(app)
     stream.add_routes(app)
+    foreign.add_routes(app)
     enrolment.add_routes(app)

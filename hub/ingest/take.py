@@ -23,7 +23,24 @@ from hub.registry import SensorRecord
 
 REFUSED: Final = web.AppKey("ingest_refused", Counter[str])
 """Messages refused so far, by code: for the metrics and the public page."""
+SET_BACK_US: Final = 60_000_000
+"""Less is a clock that is being disciplined."""
 PACE: Final = web.AppKey("sensor_pace", Pace)
+
+
+class Wall:
+    """The latest that the hub's clock ever showed: shows it much less, it was set back."""
+
+    def __init__(self, now_us: int) -> None:
+        self._latest_us = now_us
+
+    def set_back(self, now_us: int) -> bool:
+        """Whether the clock shows `now_us` after it had shown much more."""
+        self._latest_us = max(self._latest_us, now_us)
+        return now_us < self._latest_us - SET_BACK_US
+
+
+WALL: Final = web.AppKey("wall", Wall)
 
 
 class Taken(Struct, frozen=True):
@@ -47,6 +64,9 @@ async def take(app: web.Application, sensor: SensorRecord, body: bytes, form: Fo
     now_us = app[CLOCK]()
     messages, refused = decode_batch(body, form)
     good, judged = judge(messages, sensor, app[GATE], now_us)
+    if app[WALL].set_back(now_us) and any(entry.code == "sent_in_future" for entry in judged):
+        # It is the hub's clock that is wrong: nothing may be refused for good by it.
+        raise Problem(503, "clock_set_back", "The hub's clock was set back; send again later.", headers=_later(5.0))
     if judged:
         refused = sorted([*refused, *judged], key=_index)
     if refused:

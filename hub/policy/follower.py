@@ -112,7 +112,8 @@ class AuditFollower:
                     await self._audit.sign_head(_now_us())
                     head_at = time.monotonic()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._store.bell.wait(heard), REFUSALS_EVERY_S)
+                    async with asyncio.timeout(REFUSALS_EVERY_S):
+                        await self._store.bell.wait(heard)
             except (OSError, SQLAlchemyError, StoreBusy, LeaseLost) as error:
                 log.error("audit_waits", position=position, reason=str(error).splitlines()[0])
                 await asyncio.sleep(RETRY_S)

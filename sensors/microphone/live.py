@@ -151,7 +151,8 @@ class LiveSource:
                     clock.set_system(await read_system_clock())
                     next_look = time.monotonic() + SYSTEM_CLOCK_EVERY_S
                 try:
-                    captured = await asyncio.wait_for(queue.get(), VANISHED_S)
+                    async with asyncio.timeout(VANISHED_S):
+                        captured = await queue.get()
                 except TimeoutError:
                     captured = None
                 if captured is None:

@@ -139,6 +139,7 @@ class PlayedOnce:
 
 async def _in_time(reading: Coroutine[None, None, bytes], path: Path) -> bytes:
     try:
-        return await asyncio.wait_for(reading, STALL_S)
+        async with asyncio.timeout(STALL_S):
+            return await reading
     except TimeoutError:
         raise SourceError("file_stalled", f"{path}: nothing could be read for {STALL_S:.0f} s.") from None

@@ -94,7 +94,8 @@ class StreamSource:
 
     async def _read(self, reader: _Reader, size: int) -> bytes:
         try:
-            data = await asyncio.wait_for(reader.read(size), STALL_S)
+            async with asyncio.timeout(STALL_S):
+                data = await reader.read(size)
         except TimeoutError:
             raise SourceError("stream_lost", f"{self.name} has sent nothing for {STALL_S:.0f} s.") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -113,7 +114,8 @@ class StreamSource:
 
     async def _connect(self, connecting: Awaitable[T]) -> T:
         try:
-            return await asyncio.wait_for(connecting, CONNECT_S)
+            async with asyncio.timeout(CONNECT_S):
+                return await connecting
         except TimeoutError:
             raise SourceError("stream_refused", f"{self.name} does not answer.") from None
         except (aiohttp.ClientError, OSError) as error:

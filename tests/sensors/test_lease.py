@@ -218,3 +218,19 @@ async def test_a_class_that_is_stopped_never_reaches_the_spool(hub: Hub) -> None
         await until(lambda: any(isinstance(beat, Heartbeat) and beat.withheld > 3 for beat in hub.kept))
         assert (await agent.spool.counts()).waiting["detection"] == 0
     assert not any(isinstance(message, Detection) for message in hub.kept)
+
+
+@pytest.mark.parametrize("ticks", range(6))
+async def test_an_end_that_comes_with_a_new_lease_is_not_missed(ticks: int) -> None:
+    """An agent whose source ended as the hub answered would otherwise go on for ever."""
+    lease = Lease()
+    lease.take(YES, lease.now_s())
+    over = asyncio.create_task(lease.over())
+    await asyncio.sleep(0.01)
+    lease.take(YES, lease.now_s())
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    over.cancel()
+    done, _ = await asyncio.wait({over}, timeout=5)
+    over.cancel()
+    assert done

@@ -256,3 +256,19 @@ async def test_a_full_queue_says_when_to_come_back_and_takes_nothing(tmp_path, s
         assert all(int(answer.headers["Retry-After"]) >= 1 for answer in busy)
         accepted = sum(answer.body["accepted"] for answer in answers if answer.status == 200)
         assert accepted == len(await kept(hub)) == 8 * (20 - len(busy))
+
+
+async def test_a_hub_whose_clock_was_set_back_refuses_nothing_for_good(tmp_path, start_hub, detection) -> None:
+    """A token is not bound to a time, as a signature is: what is told now must not be dropped by whoever told it."""
+    behind_us = [0]
+    async with start_hub(tmp_path, clock=lambda: time.time_ns() // 1_000 - behind_us[0]) as hub:
+        token = await hub.registry.new_token("mic-1")
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        body = msgspec.json.encode({"messages": [detection(), detection()]})
+        behind_us[0] = 3_600_000_000
+        answer = await hub.post(body, headers)
+        assert (answer.status, answer.code) == (503, "clock_set_back")
+        assert await kept(hub) == []
+        behind_us[0] = 0
+        answer = await hub.post(body, headers)
+        assert (answer.status, answer.body["accepted"]) == (200, 2)
