@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sensors.camera.reduce import Reducer
 
 from sensors.camera.containers import audio_tracks
+from sensors.camera.described import offered_sound
 
 HEADER: Final = struct.Struct("<4sBBHHHHIqqI")
 """Magic, kind, form of the picture, height and width, height and width of the detail, frames skipped before, media time
@@ -173,7 +174,10 @@ def _run(spec: Spec, out: int, asked: Credits) -> int:
         return 0
     fps = float(capture.get(cv2.CAP_PROP_FPS))
     size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-    tracks = audio_tracks(spec.where) if spec.kind == "file" else 0
+    if spec.kind == "file":
+        tracks = audio_tracks(spec.where)
+    else:
+        tracks = offered_sound(spec.where, spec.timeout_ms / 1e3) if spec.kind == "url" else 0
     _send(out, OPENED, msgspec.json.encode(Opened(*size, fps if 0.01 < fps < 1_000 else 0.0, tracks)))
     reducer = Reducer(spec.masks, spec.width, colour=spec.colour, detail=spec.detail)
     return _loop(spec, out, asked, capture, MediaClock(fps), reducer)

@@ -65,8 +65,10 @@ def procession(t, *, turns_s=None, both_ways=False):
 
 
 def test_people_who_come_against_a_stream_are_said_and_a_street_walked_both_ways_is_not(street, play):
+    small = type(street)(160, 90)
+
     def film(seconds, **how):
-        return (street.frame(procession(i / 5, **how) if i > 10 else []) for i in range(5 * seconds))
+        return (small.frame(procession(i / 5, **how) if i > 10 else []) for i in range(5 * seconds))
 
     said = play(settings("crowd_movement"), film(77, turns_s=70.0), fps=5.0)
     assert [f.event for _, f in said][:1] == ["crowd_movement"]
