@@ -23,9 +23,10 @@ class MqttConfig(Struct, frozen=True, forbid_unknown_fields=True):
     ca_file: Path | None = None
     """Authority that signed the broker's certificate, where it is not a public one."""
 
-    def problem(self) -> str:
-        """What is wrong with it; empty where nothing is."""
-        return "`mqtt.sensors` is empty: nothing would be taken" if self.host and not self.sensors else ""
+    def problem(self, foreign: bool = False) -> str:
+        """What is wrong with it, beside `foreign` sensors that speak there or without; empty where nothing is."""
+        silent = self.host and not self.sensors and not foreign
+        return "`mqtt.sensors` is empty: nothing would be taken" if silent else ""
 
     @property
     def on_this_machine(self) -> bool:

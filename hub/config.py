@@ -31,6 +31,7 @@ from msgspec import Meta, Struct
 from hub.access.oidc_config import OidcConfig
 from hub.broker_config import MqttConfig
 from hub.cluster.config import ClusterConfig
+from hub.foreign_config import Foreign
 from hub.fusion.calendar import Declaration
 from hub.log import Retention as LogRetention
 from hub.log.stream_config import StreamConfig
@@ -121,6 +122,7 @@ class MapConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Background of the map; without tiles the overlays stand on a plain ground."""
 
     tiles_url: str | None = None
+    """Tiles as "https://tiles.example/{z}/{x}/{y}.png", or a PMTiles archive as "https://tiles.example/city.pmtiles"."""
     attribution: str = ""
     districts: Path | None = None
     """GeoJSON file with the city's districts, for the layer of that name; only polygons and names are read."""
@@ -183,6 +185,8 @@ class HubConfig(Struct, frozen=True, forbid_unknown_fields=True):
     keeping: Keeping = Keeping()
     """When incidents are called out again and expire, and how long each kind is kept."""
     mqtt: MqttConfig = MqttConfig()
+    foreign: tuple[Foreign, ...] = ()
+    """Sensors that speak another language, each with its mapping."""
     oidc: OidcConfig = OidcConfig()
     """The city's identity provider, beside or instead of passwords."""
     open_console: bool = False
@@ -341,7 +345,7 @@ def _check(config: HubConfig, path: Path, text: str) -> None:
                 raise ConfigError(path, line, what, 'Give one such as "10.0.0.0/8".') from None
     for table, problem in (
         ("oidc", config.oidc.problem()),
-        ("mqtt", config.mqtt.problem()),
+        ("mqtt", config.mqtt.problem(any(source.topic for source in config.foreign))),
         ("log", config.log.problem()),
         ("cluster", config.cluster.problem(config.state_url, config.log.url)),
     ):
@@ -359,6 +363,16 @@ def _check(config: HubConfig, path: Path, text: str) -> None:
     for index, declaration in enumerate(config.context):
         if problem := declaration.problem():
             raise ConfigError(path, _closest_line(lines, f"$.context[{index}]"), f"`context`: {problem}.")
+    for index, source in enumerate(config.foreign):
+        if found := source.problem():
+            rule, problem = found
+            where = f"$.foreign[{index}]" if rule < 0 else f"$.foreign[{index}].map[{rule}]"
+            raise ConfigError(path, _closest_line(lines, where), f"`foreign` {source.sensor}: {problem}.")
+        if source.topic and not config.mqtt.host:
+            line = _closest_line(lines, f"$.foreign[{index}].topic")
+            raise ConfigError(
+                path, line, f"`foreign` {source.sensor} speaks over MQTT.", "Give the broker in `[mqtt]`."
+            )
     names = [endpoint.name for endpoint in config.webhooks]
     for index, name in enumerate(names):
         if name in names[:index]:

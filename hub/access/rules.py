@@ -47,6 +47,7 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/api/v1/enrol"): SENSOR,
     ("POST", "/api/v1/ingest"): SENSOR,
     ("GET", "/api/v1/stream"): SENSOR,
+    ("POST", "/api/v1/foreign"): SENSOR,
     ("GET", "/api/v1/lease"): SENSOR,
     ("POST", "/api/v1/rotate"): SENSOR,
     ("POST", "/api/v1/outcomes/{endpoint}"): SIGNED,

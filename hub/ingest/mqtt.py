@@ -23,6 +23,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from hub.cluster.ownership import ownership_of
+from hub.ingest.adapters.intake import take_topic
 from hub.ingest.decode import Format
 from hub.ingest.take import REFUSED, take
 from hub.keys import CONFIG, REGISTRY
@@ -84,7 +85,8 @@ class Intake:
         while True:
             try:
                 async with await self._client() as client:
-                    await client.subscribe(f"{PREFIX}/+/+", qos=1)
+                    for topic in self._topics():
+                        await client.subscribe(topic, qos=1)
                     self._connected(True)
                     async for message in client.messages:
                         if await self._take(message):
@@ -96,6 +98,11 @@ class Intake:
             self._state.failures += 1
             self._connected(False)
             await asyncio.sleep(RETRY_S)
+
+    def _topics(self) -> list[str]:
+        """Our own, and those of foreign sensors."""
+        foreign = {source.filter for source in self._app[CONFIG].foreign if source.filter}
+        return [f"{PREFIX}/+/+", *sorted(foreign)]
 
     def _connected(self, yes: bool) -> None:
         if yes != self._state.connected:
@@ -138,7 +145,12 @@ class Intake:
     async def _take(self, message: Message) -> bool:
         """Keep one payload; False where the hub can't now. What is refused for good is counted."""
         try:
-            _, _, sensor, kind = message.topic.value.split("/")
+            topic = message.topic.value
+            if not topic.startswith(f"{PREFIX}/"):
+                payload = message.payload if isinstance(message.payload, bytes) else b""
+                self._state.taken += await take_topic(self._app, topic, payload)
+                return True
+            _, _, sensor, kind = topic.split("/")
             payload = message.payload if isinstance(message.payload, bytes) else b""
             record = await self._app[REGISTRY].sensor(sensor) if sensor in self._config.sensors else None
             if record is None:
