@@ -29,13 +29,23 @@ def tile_origin(tiles_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def is_archive(tiles_url: str) -> bool:
+    """True for the address of a PMTiles archive: one file that the page reads in pieces."""
+    return urlsplit(tiles_url).path.lower().endswith(".pmtiles")
+
+
 def page_headers(tiles_url: str | None, *, reads_labels: bool = False) -> dict[str, str]:
-    """The headers of a page; `img-src` is widened by the origin of `tiles_url`, nothing else ever is.
+    """The headers of a page; `img-src` is widened by the origin of `tiles_url`, nothing else ever is; for an
+    archive of tiles it is `connect-src`.
 
     `reads_labels` lets the page ask for the phone's camera, to read the code on a box; it hears nothing all the same.
     """
-    images = "'self'"
-    if tiles_url and not tiles_url.startswith("/"):
+    images, asked = "'self'", ""
+    if tiles_url and is_archive(tiles_url):
+        # The page cuts tiles out of the archive itself: it asks for pieces, and shows pictures that it made of them.
+        images = "'self' data: blob:"
+        asked = f"'self' {tile_origin(tiles_url)}" if not tiles_url.startswith("/") else ""
+    elif tiles_url and not tiles_url.startswith("/"):
         # Leaflet empties a tile that it drops with a data: image.
         images = f"'self' data: {tile_origin(tiles_url)}"
     policy = {
@@ -45,6 +55,7 @@ def page_headers(tiles_url: str | None, *, reads_labels: bool = False) -> dict[s
         "base-uri": "'none'",
         "form-action": "'self'",
         "frame-ancestors": "'none'",
+        **({"connect-src": asked} if asked else {}),
     }
     camera = {"Permissions-Policy": ALWAYS["Permissions-Policy"].replace("camera=()", "camera=(self)")}
     return {

@@ -132,14 +132,29 @@ async def test_a_thousand_sensors_and_ten_thousand_incidents_stay_a_page_that_an
     await _serve_many(page, city, template, sensors=1_000, incidents=10_000)
     await page.goto(city.url)
     await page.wait_for_selector(".cluster-waiting")
+    measured = {"clustered_ms": round(await page.evaluate("performance.now()"))}
     assert await page.inner_text("#tab-queue .count") == "10,000"
     assert await page.locator(".row").count() < MOST_ROWS_IN_PAGE
     await page.screenshot(path=pictures / "console-many.png")
     await page.locator(".queue .scroller").evaluate("one => { one.scrollTop = one.scrollHeight; }")
     await page.wait_for_selector("[aria-posinset='10000']")
     assert await page.locator(".row").count() < MOST_ROWS_IN_PAGE
-    await page.keyboard.press("j")
-    await page.wait_for_selector("path.place")
+    measured["chosen_ms"] = await page.evaluate(AFTER, ["j", "path.place"])
+    measured["nearer_ms"] = await page.evaluate(AFTER, ["+", ".leaflet-marker-icon"])
+    measured["heap_mib"] = round(await page.evaluate("performance.memory.usedJSHeapSize / 2 ** 20"))
+    (pictures / "many.json").write_text(json.dumps(measured))
+    print(measured)  # noqa: T201
+
+
+AFTER = """async ([key, selector]) => {
+  const begun = performance.now();
+  if (key === '+') document.querySelector('.leaflet-control-zoom-in').click();
+  else document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+  while (!document.querySelector(selector)) await new Promise((done) => requestAnimationFrame(done));
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  return Math.round(performance.now() - begun);
+}"""
+"""Milliseconds from a key (or a press on the map's +) until what it calls up is drawn."""
 
 
 async def _one_view(city: Any, open_page: Any) -> dict[str, Any]:

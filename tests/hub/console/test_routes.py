@@ -121,6 +121,14 @@ def test_a_configured_tile_server_widens_the_images_and_nothing_else() -> None:
     assert page_headers("/tiles/{z}/{x}/{y}.png")["Content-Security-Policy"] == bare["Content-Security-Policy"]
 
 
+def test_an_archive_of_tiles_may_be_asked_for_pieces_and_nothing_else_may() -> None:
+    bare, cut = policy(page_headers(None)), policy(page_headers("https://tiles.example/city.pmtiles"))
+    assert cut["connect-src"] == "'self' https://tiles.example"
+    assert cut["img-src"] == "'self' data: blob:"
+    assert {**cut, "img-src": "", "connect-src": ""} == {**bare, "img-src": "", "connect-src": ""}
+    assert "connect-src" not in policy(page_headers("/city.pmtiles"))
+
+
 @pytest.mark.parametrize("address", ["ftp://a/b", "https://", "https://a;script-src *", "https://u@a/", "tiles"])
 def test_an_address_that_is_no_tile_server_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="address of map tiles"):

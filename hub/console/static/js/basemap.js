@@ -1,12 +1,16 @@
 // The ground under the map. Without tiles: a quiet metric grid about the site, so that distance can be read anywhere.
 
+import { archive, isArchive } from "./archive.js";
+
 const METRES_PER_DEGREE = 111_320;
 const STEPS_M = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000];
 const LEAST_PX = 88;
 
 /** Put tiles on the map where an address is set, else the grid; and the outline of the district where there is one. */
 export function ground(map, status) {
-  if (status.tiles_url) {
+  if (isArchive(status.tiles_url)) {
+    archive(map, status.tiles_url, status.tiles_attribution ?? "").catch(() => grid(map, status.site));
+  } else if (status.tiles_url) {
     L.tileLayer(status.tiles_url, { maxZoom: 20, maxNativeZoom: 19, attribution: status.tiles_attribution ?? "" }).addTo(map);
   } else {
     grid(map, status.site);
