@@ -72,7 +72,9 @@ def hub(
         raise typer.Exit(2) from None
     except (LogUnavailable, DatabaseError, SalvageFailed, StoreBusy) as error:
         said = str(error).splitlines()[0]
-        mend = f"Look at {loaded.log.url}." if getattr(error, "code", "") in AWAY else f"Look at {loaded.data_dir}, or put a copy back with `tocsin restore`."
+        mend = f"Look at {loaded.data_dir}, or put a copy back with `tocsin restore`."
+        if getattr(error, "code", "") in AWAY:
+            mend = f"Look at {loaded.log.url}."
         typer.echo(f"The hub can't start: {said}. {mend}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:

@@ -102,7 +102,7 @@ def _say_code(config: HubConfig, sensor: str, code: str, minutes: float) -> None
     typer.echo(f"On the sensor: tocsin enrol --hub {address} --code {code} --key {sensor}.pem")
 
 
-@app.command(epilog="Example: tocsin sensors add mic-3 --kind microphone --at 45.4397,4.3872 --height 4.5 --config tocsin.toml")
+@app.command(epilog="Example: tocsin sensors add mic-3 --kind microphone --at 45.4397,4.3872 --config tocsin.toml")
 def add(
     sensor: SensorArgument,
     at: AtOption,

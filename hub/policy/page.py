@@ -131,7 +131,8 @@ footer{margin-top:3rem;border-top:3px solid var(--ink);padding-top:1rem;color:va
 footer p{max-width:none;overflow-wrap:anywhere}
 @media(max-width:40rem){main{padding:1.25rem 1rem 3rem}dl{grid-template-columns:1fr}dt{border-bottom:0;padding-bottom:0;
 font-size:.92rem}dd{padding-top:.1rem}
-.cards table,.cards tbody,.cards caption{display:block}.cards thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.cards table,.cards tbody,.cards caption{display:block}
+.cards thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .cards tr{display:grid;grid-template-columns:9rem 1fr;padding:.6rem 0;border-bottom:1px solid var(--line)}
 .cards tbody th{grid-column:1/-1;border:0;padding:0 0 .2rem}
 .cards td{display:contents}.cards td>span{padding:.1rem 0;overflow-wrap:anywhere}
