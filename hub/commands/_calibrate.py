@@ -28,7 +28,12 @@ Array = NDArray[np.float64]
 CITIES: Final = (City(), City(spacing_m=450.0, blocked=0.35), City(spacing_m=600.0, blocked=0.45))
 """From dense to so sparse that three or four sensors are the rule."""
 KEPT_SENSORS: Final = (3, 4, 5, 6, 8, 12)
-WEIGHED: Final = ("base_rate", "agreement", "sound", "silence")
+WEIGHED: Final = ("sound", "silence")
+ALONE: Final = (2.2, -1.5)
+"""One sensor that is 90 % sure (log-odds) is believed at odds of 1 to 4.5: most sure scores of lone classifiers are
+wrong in use."""
+DENSE: Final = 2
+"""Of the cities so many tell agreement and sound; the place is learnt from all."""
 RIDGE: Final = 0.3
 """Pulls the weights towards nothing where the data say little."""
 
@@ -41,16 +46,24 @@ def logistic(features: Array, real: Array, offset: Array) -> Array:
         p = 1.0 / (1.0 + np.exp(-(features @ weights + offset)))
         gradient = features.T @ (real - p) - ridge @ weights
         hessian = (features * (p * (1.0 - p))[:, None]).T @ features + ridge + 1e-9 * np.eye(len(weights))
-        weights = weights + np.linalg.solve(hessian, gradient)
+        step = np.linalg.solve(hessian, gradient)
+        weights = weights + step / max(1.0, float(np.abs(step).max()))
     return weights
 
 
 def belief_row(incident: Incident) -> tuple[list[float], float] | None:
-    """(1, what base rate, agreement and sound add now) with what silence takes away as offset; None without a place."""
+    """What agreement and sound are weighed by, with base rate and silence as offset; None without a place.
+
+    The base rate follows from what one sensor alone is held to be worth (`ALONE`): simulated streets hold next to no
+    noise that a classifier is sure of, so they can't tell.
+    """
     told = {kind: sum(t.log_odds for t in incident.evidence if t.kind == kind) for kind in WEIGHED}
     if incident.place.kind != "ellipse" or not incident.arrivals:
         return None
-    return [1.0, told["base_rate"] + told["agreement"] + told["sound"]], told["silence"]
+    sensors = len({arrival.sensor for arrival in incident.arrivals})
+    mean = told["sound"] / CALIBRATION.sound(1.0, sensors)
+    agreeing = CALIBRATION.agreement(sensors) / CALIBRATION.per_doubling
+    return [agreeing, mean - ALONE[0], mean * math.log2(min(sensors, 16))], told["silence"] + ALONE[1]
 
 
 def place_row(incident: Incident) -> list[float] | None:
@@ -93,13 +106,13 @@ def calibration(
     """Fit the weights of the evidence anew, from simulated cities and from real bursts."""
     belief: list[tuple[list[float], float, bool]] = []
     places: list[tuple[list[float], bool]] = []
-    for city in CITIES:
+    for number, city in enumerate(CITIES):
         for result in judged(incidents, city, seed, quiet=as_json):
             told = ((result.incident, result.error_m),) if result.incident else ()
             for incident, error_m in (*told, *((other, math.inf) for other in result.false)):
                 row = belief_row(incident)
-                if row is not None:
-                    belief.append((*row, result.bang.shot))
+                if row is not None and number < DENSE:
+                    belief.append((*row, result.bang.shot and incident is result.incident))
                 where = place_row(incident)
                 if where is not None and result.bang.shot:
                     places.append((where, right(incident, error_m)))
@@ -113,15 +126,12 @@ def calibration(
         typer.echo(f"{data} can't be learnt from: {problem}", err=True)
         raise typer.Exit(2) from problem
     rows, offsets, real = zip(*belief, strict=True)
-    weights = logistic(np.array(rows), np.array(real, float), np.array(offsets))
-    shift, scale = weights.tolist()
-    # The form stays what it is: all weights are scaled and the base rate is moved (Platt), for simulated cities hold
-    # next to no incident of one or two sensors that the weights could be told apart by.
+    doubling, single, further = logistic(np.array(rows), np.array(real, float), np.array(offsets)).tolist()
     moved = {
-        "base_rate": shift + scale * CALIBRATION.base_rate,
-        "per_doubling": scale * CALIBRATION.per_doubling,
-        "score_weight": scale * CALIBRATION.score_weight,
-        "score_doubling": scale * CALIBRATION.score_doubling,
+        "base_rate": ALONE[1] - ALONE[0] * single,
+        "per_doubling": doubling,
+        "score_weight": single,
+        "score_doubling": further,
     }
     figures = {name: Evaluated(weight, "log-odds", len(belief)) for name, weight in moved.items()}
     taken = np.array([r for r, _ in places])
