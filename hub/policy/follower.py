@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -17,6 +17,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hub.access.limits import REFUSALS
 from hub.cluster.lease import LeaseLost
 from hub.cluster.ownership import Alone, ownership_of
 from hub.keys import AUDIT, CONFIG, ENGINE, GATE, MENDINGS, STORE, SUSPENSIONS
@@ -45,6 +46,28 @@ HEAD_EVERY_S: Final = 86_400.0
 """A signed head a day at least (rule O-08), and one at each start."""
 DAY_US: Final = 86_400_000_000
 REFUSALS_EVERY_S: Final = 60.0
+CREDENTIALS: Final = frozenset(
+    [
+        "code_invalid",
+        "cross_site_refused",
+        "digest_mismatch",
+        "role_refused",
+        "second_factor_refused",
+        "sensor_mismatch",
+        "sensor_revoked",
+        "sensor_unknown",
+        "setup_code_refused",
+        "sign_in_refused",
+        "signature_invalid",
+        "signature_refused",
+        "signature_replayed",
+        "signature_stale",
+        "token_invalid",
+        "token_scope",
+        "too_many_attempts",
+    ]
+)
+"""Refusals of who somebody is or what he may: an attack shows in them, and so does a broken sensor."""
 STANDING_EVERY_S: Final = 600.0
 RETRY_S: Final = 2.0
 _COUNTER: Final = f"consumer:{CONSUMER}"
@@ -80,14 +103,21 @@ class AuditFollower:
     """One reader of the store's changes, one writer of the audit log."""
 
     def __init__(
-        self, store: Store, audit: AuditLog, gate: Gate, config: HubConfig | None = None, ownership: Alone | None = None
+        self,
+        store: Store,
+        audit: AuditLog,
+        gate: Gate,
+        config: HubConfig | None = None,
+        ownership: Alone | None = None,
+        refusals: Mapping[str, int] | None = None,
     ) -> None:
+        self._refusals = {} if refusals is None else refusals
         self._store = store
         self._config = config
         self._audit = audit
         self._gate = gate
         self._ownership = ownership or Alone()
-        self._told: dict[str, int] = {}
+        self._told: dict[tuple[str, str], int] = {}
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -152,13 +182,14 @@ class AuditFollower:
         return erased
 
     async def tell_refusals(self) -> None:
-        """How many messages the gate refused since the last time, by code: one record a code."""
-        counts = dict(self._gate.refused)
+        """How many messages the gate, and requests the door, refused since the last time: one record a code."""
+        counts = {("gate", code): count for code, count in self._gate.refused.items()}
+        counts |= {("door", code): count for code, count in self._refusals.items() if code in CREDENTIALS}
         now_us = _now_us()
         records = [
-            Record(now_us, "refusal", "gate", code, "", {"count": count - self._told.get(code, 0)})
-            for code, count in counts.items()
-            if count > self._told.get(code, 0)
+            Record(now_us, "refusal", where, code, "", {"count": count - self._told.get((where, code), 0)})
+            for (where, code), count in counts.items()
+            if count > self._told.get((where, code), 0)
         ]
         if records:
             await self._audit.append(*records)
@@ -192,7 +223,7 @@ async def audit_context(app: web.Application) -> AsyncIterator[None]:
     app[SUSPENSIONS] = Suspensions(app[ENGINE], audit, app[GATE])
     await app[SUSPENSIONS].load()
     ownership = ownership_of(app)
-    follower = AuditFollower(app[STORE], audit, app[GATE], config, ownership)
+    follower = AuditFollower(app[STORE], audit, app[GATE], config, ownership, app[REFUSALS])
     await follower.stand(_now_us())
     standing, assessment = app[GATE].standing, app[GATE].assessment(_now_us())
     values: dict[str, str | int | float | bool] = {

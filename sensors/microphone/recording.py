@@ -30,7 +30,8 @@ class RecordingSource:
     """Plays the file at `path` as if captured at `start_utc_us` (default: now).
 
     `real_time`: one second of sound a second; otherwise as fast as the analysis takes it. Decoding happens in a child
-    process, so that a hostile file cannot take the agent down. Raises SourceError: `file_missing`, `file_unreadable`,
+    process, so that a hostile file cannot take the agent down. Who stops listening and comes again hears the rest: what
+    was heard once is not told twice. Raises SourceError: `file_missing`, `file_unreadable`,
     `file_empty`, `file_stalled`, `rate_unusable`, `channels_unusable`.
     """
 
@@ -46,6 +47,8 @@ class RecordingSource:
         self._start_utc_us = start_utc_us
         self._sigma_us = clock_sigma_us
         self._real_time = real_time
+        self._heard = 0
+        """Samples that were analysed."""
 
     @property
     def name(self) -> str:
@@ -85,9 +88,11 @@ class RecordingSource:
 
     async def _read(self, pipe: asyncio.StreamReader) -> AsyncIterator[SoundBlock]:
         rate = self._header(await _in_time(pipe.readline(), self.path))
-        start_us = time.time_ns() // 1_000 if self._start_utc_us is None else self._start_utc_us
+        heard_s = self._heard / rate
+        now_us = time.time_ns() // 1_000
+        start_us = now_us - round(heard_s * 1e6) if self._start_utc_us is None else self._start_utc_us
         count = max(1, round(BLOCK_S * rate))
-        begun, done = time.monotonic(), 0
+        begun, done = time.monotonic() - heard_s, 0
         while True:
             try:
                 data = await _in_time(pipe.readexactly(4 * count), self.path)
@@ -97,11 +102,14 @@ class RecordingSource:
                 return
             samples = np.frombuffer(data, np.float32)
             done += samples.size
+            if done <= self._heard:
+                continue
             if self._real_time:
                 # A block is complete when its last sample would have been captured.
                 await asyncio.sleep(max(0.0, begun + done / rate - time.monotonic()))
             at_us = start_us + round((done - samples.size) * 1e6 / rate)
             yield SoundBlock(samples, rate, at_us, self._sigma_us)
+            self._heard = done
             if samples.size < count:
                 return
 

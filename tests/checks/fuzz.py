@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from fuzz_lines import Broker, broker, stream
 from hostile import messages, mutate, raw_inputs
 from hostile_hub import Hub
 
@@ -304,7 +305,8 @@ def main() -> int:
     result = Result()
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tocsin-fuzz-") as name:
-        hub = Hub(Path(name))
+        at = Broker(Path(name))
+        hub = Hub(Path(name), at.config)
         asyncio.run(hub.prepare())
         hub.start()
         try:
@@ -316,6 +318,11 @@ def main() -> int:
             signed(hub, 25 * share, dice, result)
             unsigned(hub, 14 * share, dice, result)
             described(hub, max(2, 10 * share // 90), asked.seed, result)
+            asyncio.run(stream(hub, 10 * share, dice, result.answered))
+            if not at.config:
+                tell("mosquitto is not installed: nothing came through a broker")
+            elif wrong := asyncio.run(broker(at, hub, 10 * share, dice, result.answered)):
+                result.faults.append(wrong)
             raw(hub, max(40, share), dice, result)
             slow(hub, result)
             assert hub.process is not None
@@ -334,6 +341,7 @@ def main() -> int:
                     result.faults.append(f"the hub grew from {before:.0f} to {after:.0f} MB")
         finally:
             hub.stop()
+            at.stop()
         log = (Path(name) / "hub.log").read_text()
         if "Traceback" in log or "request_failed" in log or "never retrieved" in log:
             at = max(log.find("Traceback"), log.find("request_failed"), log.find("never retrieved"))

@@ -39,8 +39,9 @@ end = "2099-01-01"
 class Hub:
     """A real hub process with one sensor and one person of each role."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "") -> None:
         self.folder = folder
+        self.more = more
         self.identity = Identity.generate("mic-1")
         self.process: subprocess.Popen[str] | None = None
         self.port = 0
@@ -64,7 +65,7 @@ class Hub:
     def start(self) -> None:
         """Start and wait until it is ready; sign everybody in."""
         config = self.folder / "tocsin.toml"
-        config.write_text(CONFIG.format(data=self.folder / "data"))
+        config.write_text(CONFIG.format(data=self.folder / "data") + self.more)
         command = [sys.executable, "-m", "hub.commands.main", "hub", "--config", str(config), "--json"]
         self.log = (self.folder / "hub.log").open("w")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
