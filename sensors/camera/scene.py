@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from sensors.camera.frames import Field, Image
 
-_LOG_OFFSET: Final = 32.0
-_LOG_SCALE: Final = 64.0
-_LOG: Final = (_LOG_SCALE * np.log1p(np.arange(256) / _LOG_OFFSET)).astype(np.float32)
+LOG_OFFSET: Final = 32.0
+LOG_SCALE: Final = 64.0
+_LOG: Final = (LOG_SCALE * np.log1p(np.arange(256) / LOG_OFFSET)).astype(np.float32)
 """Grey value to log brightness: 64 ln(1 + grey / 32); the offset keeps the noise of dark pixels small."""
 
 BOOTSTRAP_S: Final = 1.6
@@ -62,7 +62,7 @@ _LIGHT_STEP: Final = 1.2
 _FLICKER_LOOKS: Final = 4
 _STEPS: Final = 255.0 / float(_LOG[-1])
 """Steps of a unit of log brightness where it is written with eight bits."""
-_UNLOG: Final = np.clip(np.rint(_LOG_OFFSET * np.expm1(np.arange(256) / _STEPS / _LOG_SCALE)), 0, 255).astype(np.uint8)
+_UNLOG: Final = np.clip(np.rint(LOG_OFFSET * np.expm1(np.arange(256) / _STEPS / LOG_SCALE)), 0, 255).astype(np.uint8)
 """Those steps back to grey values."""
 _SQUARE: Final = np.ones((3, 3), np.uint8)
 _UPRIGHT: Final = np.ones((5, 3), np.uint8)

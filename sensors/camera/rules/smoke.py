@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from sensors.camera.frames import Field, Image
 from sensors.camera.lines import gradients
 from sensors.camera.moment import Moment, ZoneMask
+from sensors.camera.scene import LOG_OFFSET as _OFFSET
+from sensors.camera.scene import LOG_SCALE as _SCALE
 from sensors.camera.scene import log_brightness
 
 _EVERY_S: Final = 0.39
@@ -29,10 +31,12 @@ _CELL: Final = 10
 _LINES: Final = 900.0
 """Mean squared Sobel gradient of log brightness that a cell has in the background: fewer lines can't be weakened."""
 _LEFT: Final = (0.05, 0.75)
-"""Share of the background's gradients that a veil leaves; a shadow leaves all of them."""
+"""Share of the background's gradients that a veil leaves, of those that shade of the same depth would leave."""
 _ALIKE: Final = 0.4
 """Correlation of what is left with the background's; a thing in front of it has none."""
 _LIGHTER: Final = 4.0
+_BRIGHT: Final = 120.0
+"""Log brightness (grey 177) above which a little more sun takes the lines away: a white wall, the sky."""
 _WINDOW_S: Final = 5.0
 _LEAST_LOOKS: Final = 8
 _MOSTLY: Final = 0.6
@@ -95,12 +99,14 @@ class Smoke:
         known = _in_cells(across_was * across_was + down_was * down_was)
         common = _in_cells(across * across_was + down * down_was)
         seen = _in_cells(across * across + down * down)
-        left = np.asarray(common / np.maximum(known, 1.0), np.float32)
+        level, level_was = _in_cells(now), _in_cells(was)
+        left = np.asarray(common / np.maximum(known, 1.0) / _shaded(level, level_was), np.float32)
         alike = common / np.sqrt(np.maximum(known * seen, 1.0))
-        change = _in_cells(now - was)
-        change -= float(np.median(change))
-        lines = known > _LINES
-        veiled = lines & (left > _LEFT[0]) & (left < _LEFT[1]) & (alike > _ALIKE) & (np.abs(change) > _LIGHTER)
+        change = level - level_was
+        # A veil changes the brightness against before, and against the rest of the street as it is now.
+        changed = np.minimum(np.abs(change), np.abs(change - float(np.median(change)))) > _LIGHTER
+        lines = (known > _LINES) & (level_was < _BRIGHT)
+        veiled = lines & (left > _LEFT[0]) & (left < _LEFT[1]) & (alike > _ALIKE) & changed
         # A veil over most of what has lines is fog, or the lens.
         if np.count_nonzero(veiled) > _MOST_SHARE * max(1, int(np.count_nonzero(lines))):
             veiled = np.zeros_like(veiled)
@@ -123,6 +129,16 @@ class Smoke:
         height, width = lasting.shape
         column = float(columns[rows == bottom].mean())
         return Plume((column + 0.5) / width, (bottom + 0.5) / height, len(rows))
+
+
+def _shaded(level: Field, level_was: Field) -> Field:
+    """Share of the gradients that shade or light alone would leave, from the mean log brightness before and after.
+
+    The scene's scale, 64 ln(1 + grey / 32), is logarithmic but for its offset: in dark places it shrinks them.
+    """
+    grey, grey_was = _OFFSET * np.expm1(level / _SCALE), _OFFSET * np.expm1(level_was / _SCALE)
+    shade = grey * (_OFFSET + grey_was) / np.maximum(grey_was * (_OFFSET + grey), 1.0)
+    return np.asarray(np.clip(shade, 0.3, 2.0), np.float32)
 
 
 def _in_cells(values: Field) -> Field:
