@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from xml.sax.saxutils import escape
 
 import msgspec
 import numpy as np
@@ -79,10 +81,14 @@ def plan(
         summary["next"] = {
             "latitude": round(latitude, 6), "longitude": round(longitude, 6), "placed_within_25m": round(value, 4),
         }  # fmt: skip
-    if out is not None:
-        out.write_text(json.dumps(geojson(cells, plane, step_m)), encoding="utf-8")
-    if picture is not None:
-        picture.write_text(svg(cells, sensors, step_m), encoding="utf-8")
+    try:
+        if out is not None:
+            out.write_text(json.dumps(geojson(cells, plane, step_m)), encoding="utf-8")
+        if picture is not None:
+            picture.write_text(svg(cells, sensors, step_m, [site.id for site in known]), encoding="utf-8")
+    except OSError as problem:
+        typer.echo(f"The map can't be written: {problem}", err=True)
+        raise typer.Exit(2) from None
     if as_json:
         print(json.dumps({"plan": summary}))
     else:
@@ -139,13 +145,18 @@ def geojson(cells: list[Cell], plane: Plane, step_m: float) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features}
 
 
-def svg(cells: list[Cell], sensors: Sensors, step_m: float) -> str:
-    """The map as a picture: colour by expected error, opacity by detection probability, a circle a microphone."""
+def svg(cells: list[Cell], sensors: Sensors, step_m: float, names: Sequence[str]) -> str:
+    """The map as a picture, north up: colour by expected error, opacity by detection probability, each microphone with
+    its name, a scale and what the colours mean; it needs nothing beside it."""
     low_x, high_x = min(c.east for c in cells), max(c.east for c in cells) + step_m
     low_y, high_y = min(c.north for c in cells), max(c.north for c in cells) + step_m
+    width, height = high_x - low_x, high_y - low_y
+    text = max(width, height) / 55.0
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {high_x - low_x:.0f} {high_y - low_y:.0f}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height + 5.0 * text:.0f}" '
+        f'font-family="sans-serif" font-size="{text:.0f}">'
         "<title>Expected error and detection probability</title>"
+        '<rect width="100%" height="100%" fill="#fff"/>'
     ]
     for cell in cells:
         if cell.error_m is not None:
@@ -154,8 +165,31 @@ def svg(cells: list[Cell], sensors: Sensors, step_m: float) -> str:
                 f'<rect x="{cell.east - low_x:.0f}" y="{high_y - cell.north - step_m:.0f}" width="{step_m:.0f}" '
                 f'height="{step_m:.0f}" fill="{colour}" fill-opacity="{max(cell.detected, 0.05):.2f}"/>'
             )
-    for x, y in zip(sensors.east.tolist(), sensors.north.tolist(), strict=True):
+    for x, y, name in zip(sensors.east.tolist(), sensors.north.tolist(), names, strict=True):
+        left, top = x - low_x + step_m / 2, high_y - y - step_m / 2
         parts.append(
-            f'<circle cx="{x - low_x + step_m / 2:.0f}" cy="{high_y - y - step_m / 2:.0f}" r="{step_m / 4:.0f}"/>'
+            f'<circle cx="{left:.0f}" cy="{top:.0f}" r="{text / 2:.0f}"/>'
+            f'<text x="{left + 0.8 * text:.0f}" y="{top + 0.35 * text:.0f}">{escape(name)}</text>'
         )
-    return "".join(parts) + "</svg>"
+    return "".join([*parts, *_legend(width, height, text), "</svg>"])
+
+
+def _legend(width: float, height: float, text: float) -> list[str]:
+    """What the colours mean, and how long some metres are."""
+    parts, low = [], 0.0
+    for at, (limit, colour) in enumerate(CLASSES):
+        said = f"over {low:g} m" if math.isinf(limit) else f"{low:g} to {limit:g} m"
+        left = text + at * 10.0 * text
+        parts.append(
+            f'<rect x="{left:.0f}" y="{height + text:.0f}" width="{text:.0f}" height="{text:.0f}" fill="{colour}"/>'
+            f'<text x="{left + 1.4 * text:.0f}" y="{height + 1.85 * text:.0f}">{said}</text>'
+        )
+        low = limit
+    metres = 10.0 ** math.floor(math.log10(width / 2.0))
+    parts.append(
+        f'<text x="{text:.0f}" y="{height + 3.85 * text:.0f}">Expected error; paler: heard less surely</text>'
+        f'<path d="M{width - text - metres:.0f} {height + 3.0 * text:.0f}h{metres:.0f}" stroke="#000" '
+        f'stroke-width="{text / 5:.1f}"/>'
+        f'<text x="{width - text:.0f}" y="{height + 4.3 * text:.0f}" text-anchor="end">{metres:g} m</text>'
+    )
+    return parts

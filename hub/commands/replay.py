@@ -121,8 +121,12 @@ def replay(
     """
     if not log.exists():
         raise refused(f"{log}: no such file or folder.")
+    beside = log if log.is_dir() else log.parent
+    near = (beside / "state.sqlite", beside / "hub.toml", beside.parent / "hub.toml")
+    if sites is None and not any(path.is_file() for path in near):
+        raise refused(f"{beside} holds no sensors beside the log: name them with --sites (JSON, or a data folder).")
     try:
-        known = list(load_sites(sites or (log if log.is_dir() else log.parent)))
+        known = list(load_sites(sites or beside))
         recorded = list(entries(log))
         other = None if compare is None else rules(compare)
     except (UnusableSites, UnusableRules, LogUnavailable, OSError) as problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree
 
 import msgspec
 import numpy as np
@@ -79,7 +80,23 @@ def test_a_plan_is_geojson_with_longitude_first(recorded) -> None:
     feature = json.loads(out.read_text())["features"][0]
     longitude, latitude = feature["geometry"]["coordinates"][0][0]
     assert 4.0 < longitude < 5.0 < 45.0 < latitude < 46.0
-    assert (recorded / "map.svg").read_text().startswith("<svg")
+    picture = ElementTree.fromstring((recorded / "map.svg").read_text())
+    said = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"mic-00000", "0 to 10 m", "over 50 m"} <= {str(text) for text in said}
+
+
+def test_a_map_that_cant_be_written_is_said_and_no_traceback(recorded) -> None:
+    told = RUNNER.invoke(
+        plan.app, [str(recorded / "sites.json"), "--step-m", "200", "--out", str(recorded / "no" / "map.geojson")]
+    )
+    assert told.exit_code == 2
+    assert "can't be written" in told.output
+
+
+def test_a_log_without_its_sensors_asks_for_them(recorded) -> None:
+    told = RUNNER.invoke(replay.app, [str(recorded / "log.jsonl")])
+    assert told.exit_code == 2
+    assert "--sites" in told.output
 
 
 def test_a_plan_with_worse_clocks_of_single_sensors_places_less(recorded) -> None:
