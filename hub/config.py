@@ -250,11 +250,12 @@ def lines_of_keys(text: str) -> dict[str, int]:
     arrays: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
-            name = header[2].replace('"', "")
-            table = f"$.{name}"
-            if header[1] == "[[":
-                arrays[name] = arrays.get(name, -1) + 1
-                table = f"$.{name}[{arrays[name]}]"
+            table, parts = "$", header[2].replace('"', "").split(".")
+            for left, part in enumerate(parts, 1 - len(parts)):
+                table += f".{part}"
+                if not left and header[1] == "[[":
+                    arrays[table] = arrays.get(table, -1) + 1
+                table += f"[{arrays[table]}]" if table in arrays else ""
             lines[table] = number
         elif key := _KEY.match(line):
             lines[f"{table}.{key[1]}"] = number

@@ -16,11 +16,13 @@ zone = "yard"
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from hub.incident import Incident
 from sensors.protocol import Event, SensorId, ZoneName
 
 WILD: Final = frozenset("#+")
@@ -107,6 +109,16 @@ class Foreign(Struct, frozen=True, forbid_unknown_fields=True):
                         f"`{field}` is not of a {self.kind} sensor; it knows {', '.join(sorted(_FIELDS[self.kind]))}",
                     )
         return None
+
+
+def stand_alone(incident: Incident, foreign: Sequence[Foreign]) -> bool:
+    """True where only foreign sensors speak for `incident`: nobody is sent on their word alone.
+
+    One that a person reported rests on no sensor, and is none of these.
+    """
+    heard = {arrival.sensor for arrival in incident.arrivals}
+    heard |= {term.sensor for term in incident.evidence if term.sensor is not None and term.detections}
+    return bool(heard) and heard <= {source.sensor for source in foreign}
 
 
 _FIELDS: Final = {

@@ -83,6 +83,12 @@ class NatsServer:
     def url(self) -> str:
         return f"nats://127.0.0.1:{self.port}"
 
+    @property
+    def mqtt_port(self) -> int:
+        """Where its MQTT gateway listens, where the settings have one."""
+        (line,) = [one for one in (self._folder / "server.log").read_text().splitlines() if "mqtt://" in one]
+        return int(line.rpartition(":")[2])
+
     def start(self) -> None:
         """Start, on the port of the last time; returns once it answers."""
         ports = self._folder / "ports"
@@ -102,7 +108,8 @@ class NatsServer:
             assert self._process.poll() is None, (self._folder / "server.log").read_text()
             assert time.monotonic() < until, "nats-server told no port within a minute"
             time.sleep(0.02)
-        self.port = int(json.loads(found[0].read_text())["nats"][0].rpartition(":")[2])
+        said = json.loads(found[0].read_text())
+        self.port = int(said["nats"][0].rpartition(":")[2])
 
     def write(self, secret: str) -> Path:
         """A file beside the server that holds `secret`."""

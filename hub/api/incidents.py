@@ -15,8 +15,9 @@ from hub.api import geojson, reading
 from hub.api.language import language_of
 from hub.api.reading import tell_read
 from hub.api.views import incident_view
+from hub.foreign_config import stand_alone
 from hub.incident import State
-from hub.keys import GATE, RUNNER, STORE
+from hub.keys import CONFIG, GATE, RUNNER, STORE
 from hub.problem import Problem
 from hub.store import Decision, SecondPersonNeeded, StaleRevision, StoredIncident, TransitionRefused
 from hub.words import say
@@ -126,6 +127,8 @@ async def decide(request: web.Request) -> web.Response:
         raise Problem(403, refused.code, say(refused.words, refused.values, language_of(request)))
     known = await request.app[STORE].incident(_identifier(request))
     event = "" if known is None else known.incident.event
+    if body.action == "confirm" and known and stand_alone(known.incident, request.app[CONFIG].foreign):
+        raise Problem(409, "foreign_alone", say("foreign_alone", {}, language_of(request)))
     dispatch = request.app[GATE].assessment(decision.at_us).may_dispatch(event)
     try:
         stored = await request.app[STORE].decide(_identifier(request), decision, dispatch=dispatch)

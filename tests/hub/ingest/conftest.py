@@ -10,9 +10,11 @@ import contextlib
 import functools
 import io
 import shutil
+import socket
+import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ from hub.words import catalogue
 from sensors.identity import Identity, authority_of
 from sensors.protocol import AnyMessage, Detection, Heartbeat
 
+BROKER = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 MODEL = "tocsin-acoustic@0123456789abcdef"
 
 
@@ -219,3 +222,23 @@ def heartbeat() -> Callable[..., Heartbeat]:
 def pack() -> Callable[[Sequence[AnyMessage]], bytes]:
     """Packs a batch."""
     return packed
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[int]:
+    """A mosquitto on a free port that lets everybody in."""
+    if not Path(BROKER).exists():
+        pytest.skip("mosquitto is not installed: apt-get install mosquitto")
+    settings = tmp_path / "mosquitto.conf"
+    for _attempt in range(10):  # mosquitto takes no port 0, and the one that was free may be taken meanwhile
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        with subprocess.Popen([BROKER, "-c", str(settings)], stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            if any("running" in line for line in process.stderr):
+                yield port
+                process.terminate()
+                return
+    raise RuntimeError("no mosquitto came up")

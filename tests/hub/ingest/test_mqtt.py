@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
-import socket
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -23,27 +19,6 @@ from hub.log import LogUnavailable
 from hub.problem import Problem
 
 pytest.importorskip("aiomqtt", reason="aiomqtt is not installed: pip install tocsin[mqtt]")
-BROKER = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[int]:
-    """A mosquitto on a free port that lets everybody in."""
-    if not Path(BROKER).exists():
-        pytest.skip("mosquitto is not installed: apt-get install mosquitto")
-    settings = tmp_path / "mosquitto.conf"
-    for _attempt in range(10):  # mosquitto takes no port 0, and the one that was free may be taken meanwhile
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
-        with subprocess.Popen([BROKER, "-c", str(settings)], stderr=subprocess.PIPE, text=True) as process:
-            assert process.stderr is not None
-            if any("running" in line for line in process.stderr):
-                yield port
-                process.terminate()
-                return
-    raise RuntimeError("no mosquitto came up")
 
 
 @contextlib.asynccontextmanager
