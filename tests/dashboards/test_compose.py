@@ -66,9 +66,45 @@ def test_the_configuration_is_sound_and_fits(compose: Any) -> None:
     assert config.influxdb.bucket == influx["DOCKER_INFLUXDB_INIT_BUCKET"]
     assert config.influxdb.org == influx["DOCKER_INFLUXDB_INIT_ORG"]
     assert config.http.public_url == DEFAULT_HUB, "the checked-in dashboards lead to this address"
-    for path in (config.influxdb.token_file, config.grafana.alerts_token_file):
+    assert config.log.servers == ["nats://nats:4222"]
+    assert config.cluster.name
+    assert "profiles" not in compose["services"]["nats"], "the hub's log is there without being asked for"
+    assert compose["services"]["hub"]["depends_on"]["nats"] == {"condition": "service_healthy"}
+    for path in (config.influxdb.token_file, config.grafana.alerts_token_file, config.log.password_file):
         assert path is not None
         assert path.name in compose["services"]["hub"]["secrets"]
+
+
+def test_the_log_of_the_set_is_synced_before_it_acknowledges(compose: Any) -> None:
+    said = (ROOT / "dashboards" / "compose" / "nats.conf").read_text(encoding="utf-8")
+    assert "sync_interval: always" in said
+    assert "include ../../run/secrets/nats_users" in said
+    assert "password" not in re.sub(r"#.*", "", said)
+    assert any(
+        volume.startswith("./dashboards/compose/nats.conf:") for volume in compose["services"]["nats"]["volumes"]
+    )
+    version = re.search(r"nats:(\d+)\.(\d+)", compose["services"]["nats"]["image"])
+    assert version is not None
+    assert (int(version[1]), int(version[2])) >= (2, 10), "an older server can't be told to sync"
+
+
+@pytest.mark.e2e
+def test_a_real_server_reads_the_configuration_of_the_set(tmp_path: Path) -> None:
+    program = shutil.which("nats-server")
+    if program is None:
+        pytest.skip("nats-server is not installed: apt-get install nats-server")
+    said = (ROOT / "dashboards" / "compose" / "nats.conf").read_text(encoding="utf-8")
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    if re.search(r"v2\.[0-9]\.", done.stdout):
+        said = said.replace("sync_interval: always", "")  # an older one does not know it
+    folder = tmp_path / "etc" / "nats"
+    secrets = tmp_path / "run" / "secrets"
+    folder.mkdir(parents=True)
+    secrets.mkdir(parents=True)
+    (folder / "nats.conf").write_text(said)
+    (secrets / "nats_users").write_text('authorization { user: tocsin, password: "secret" }\n')
+    done = subprocess.run([program, "-t", "-c", str(folder / "nats.conf")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_data_source_is_the_one_that_dashboards_and_alerts_ask(compose: Any) -> None:
