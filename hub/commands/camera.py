@@ -251,7 +251,11 @@ async def _watch(
     state: Path | None,
     as_json: bool,
 ) -> None:
+    import cv2
+
     stop_on_terminate()
+    # A box runs a camera a process: more threads for one picture would only take time from the others.
+    cv2.setNumThreads(1)
     if identity is None:
         await _print(station_of(DEFAULT_SENSOR), as_json)
         return
