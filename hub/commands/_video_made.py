@@ -84,7 +84,7 @@ def with_smoke(scene: list[StillFrame], seed: int) -> Iterator[StillFrame]:
 
 
 def burning(night: Callable[[Image, float], Image], polygon: Polygon) -> Callable[[Image, float], Image]:
-    """`night`, which darkens the street, and the flames within `polygon` as bright as they were, and what is nearest to them.
+    """`night`, which darkens the street, but for the flames within `polygon` and what is nearest to them.
 
     By what the flames are told from the rest here is also what the rule goes by: this shows that the dark street does
     not hide them, not that any flame by night is seen.
