@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
@@ -38,6 +39,13 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The address of a private PostgreSQL cluster on a free port; skipped where its programs are not installed."""
+    with running_postgresql() as url:
+        yield url
+
+
+@contextlib.contextmanager
+def running_postgresql() -> Iterator[str]:
+    """The same for a block."""
     pytest.importorskip("asyncpg", reason="asyncpg is not installed: pip install tocsin[cluster]")
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     initdb = str(found[-1]) if found else shutil.which("initdb")

@@ -128,7 +128,7 @@ class Street:
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self.session = session
-        self._identities: list[Any] = []
+        self.identities: list[Any] = []
 
     async def enrol(self, state_url: str) -> None:
         """In the state itself, before a hub starts: fusion looks at the register only every few seconds."""
@@ -144,7 +144,7 @@ class Street:
             now_us = time.time_ns() // 1_000
             code = await registry.new_code(identity.sensor, now_us)
             await registry.enrol(code, base64.b64decode(identity.public_key), None, "test", now_us)
-            self._identities.append(identity)
+            self.identities.append(identity)
         await registry.aclose()
         await engine.dispose()
 
@@ -174,7 +174,7 @@ class Street:
 
     async def send(self, hub: Hub, detection: Detection) -> bool:
         """True once `hub` has acknowledged it; False where it can't be reached or can't write now."""
-        identity = self._identities[int(detection.sensor.removeprefix("mic-"))]
+        identity = self.identities[int(detection.sensor.removeprefix("mic-"))]
         body = json_encoder.encode(Batch([detection]))
         path, kind = "/api/v1/ingest", "application/json"
         headers = identity.sign(
