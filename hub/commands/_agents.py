@@ -48,11 +48,19 @@ def is_exercise(file: Path | None, *, exercise: bool) -> bool:
 
 
 def stop_on_terminate() -> None:
-    """Let SIGTERM cancel the task that runs now, as Ctrl-C does."""
+    """Let SIGTERM cancel the task that runs now, as Ctrl-C does; the second one must not disturb the closing."""
     task = asyncio.current_task()
     assert task is not None
+    told = False
+
+    def stop() -> None:
+        nonlocal told
+        if not told:
+            told = True
+            task.cancel()
+
     with contextlib.suppress(NotImplementedError):  # no such handlers on Windows
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
 
 
 def state_folder(state: Path | None, kind: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +15,11 @@ import soundfile
 from sensors.identity import Identity
 
 ROOT = Path(__file__).resolve().parents[3]
+PROGRAM = "from hub.commands.main import app; app()"
 
 
 def mic(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = "from hub.commands.main import app; app()"
-    command = [sys.executable, "-c", program, "mic", *arguments]
+    command = [sys.executable, "-c", PROGRAM, "mic", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
 
 
@@ -79,3 +80,23 @@ def test_a_dry_run_says_what_is_wrong_with_the_sound(
     assert states == [{"capture": capture, "reason": reason}]
     read = mic("--file", str(tmp_path / "sound.wav"), "--model", "none")
     assert f"Sound: {capture}, " in read.stderr
+
+
+@pytest.mark.e2e
+def test_an_agent_that_is_told_to_stop_twice_stops_once_and_in_order(tmp_path: Path) -> None:
+    Identity.create(tmp_path / "mic.pem", "mic-1", "http://127.0.0.1:9")
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"tcp://127.0.0.1:{listening.getsockname()[1]}?rate=16000"
+    command = ["--url", url, "--identity", str(tmp_path / "mic.pem"), "--state", str(tmp_path / "state")]
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "mic", *command], stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as agent:
+        assert agent.stderr is not None
+        assert "mic-1 hears" in agent.stderr.readline()
+        agent.terminate()
+        agent.terminate()
+        rest = agent.stderr.read()
+        status = agent.wait(60)
+    listening.close()
+    assert "Traceback" not in rest
+    assert (status, "Stopped." in rest) == (0, True), rest
