@@ -1,4 +1,6 @@
-"""A night of simulation viewed in every page: what overflows, what is said without sense, how soon a page is of use.
+"""A night of simulation viewed in every page.
+
+It looks for what overflows, what is said without sense, what axe-core finds, and how soon a page is of use.
 
     python tests/checks/night.py                         every page, three widths, both lights, both languages
     python tests/checks/night.py --short                 a short night and fewer looks: the test
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib.resources
 import itertools
 import json
 import shutil
@@ -52,7 +55,9 @@ def say(text: str) -> None:
 
 async def main(options: argparse.Namespace, folder: Path) -> int:
     """Simulate, look, report; the exit status."""
-    looks, only = Looks(options.out), frozenset(options.only)
+    axe = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js")
+    looks = Looks(options.out, axe.read_text(encoding="utf-8"))
+    only = frozenset(options.only)
     views = [(int(width), light, said) for width, light, said in (one.split("-") for one in options.view)]
     views = views or (SHORT if options.short else LONG)
     night = Night(now_us(), 2.0 if options.short else 9.0, options.seed)

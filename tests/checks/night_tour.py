@@ -23,6 +23,9 @@ USEFUL: Final = """() => Math.max(performance.now(),
   performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0)"""
 """Milliseconds since the address was entered; asked once what the page is for stands on it."""
 
+BARRIERS: Final = (Path(__file__).parent / "night_axe.js").read_text(encoding="utf-8").partition("\n")[2]
+"""What axe-core finds against WCAG 2.2 AA."""
+
 View = tuple[int, str, str]
 """Width in pixels, dark or light, language."""
 
@@ -30,8 +33,9 @@ View = tuple[int, str, str]
 class Looks:
     """What was looked at, what was found, and how soon each page was of use (milliseconds)."""
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
+    def __init__(self, out: Path, axe: str) -> None:
+        """`axe` is the source of axe-core."""
+        self.out, self.axe = out, axe
         self.faults: list[str] = []
         self.bare: set[str] = set()
         self.useful: dict[str, list[float]] = {}
@@ -42,6 +46,8 @@ class Looks:
         self.count += 1
         self.faults += [f"{stop.name} {view}: {fault}" for fault in await page.evaluate(LOOK)]
         self.bare |= {f"{stop.name}: {one}" for one in await page.evaluate(BARE)}
+        await page.evaluate(self.axe)
+        self.faults += [f"{stop.name} {view}: {one}" for one in await page.evaluate(BARRIERS)]
         await page.screenshot(path=self.out / f"{stop.name}-{view}.png")
         if more := await page.evaluate(HIDDEN):
             size = page.viewport_size

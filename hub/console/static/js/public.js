@@ -37,7 +37,7 @@ function noiseSection(noise) {
   const level = (value) => (value === null ? "–" : `${number(value, 0)} dB`);
   const rows = measured.map((one, index) => h("tr", {}, h("th", { scope: "row" }, String(index + 1)), ["lden", "lday", "levening", "lnight"].map((name) => h("td", {}, level(one.properties[name])))));
   return h("section", { class: "card", id: "noise" }, h("h2", {}, t("public.noise")), h("p", { class: "dim" }, `${days} · ${t("public.noise.words", { side: noise.square_m })}`),
-    noise.exercise && h("p", { class: "hatched band" }, t("public.exercise")), h("div", { class: "noise-map", role: "img", "aria-label": t("public.noise.map") }), legend,
+    noise.exercise && h("p", { class: "hatched band" }, t("public.exercise")), h("div", { class: "noise-map", role: "group", "aria-label": t("public.noise.map") }), legend,
     h("details", {}, h("summary", {}, t("public.noise.table")), h("table", { class: "figures" }, h("caption", { class: "unseen" }, t("public.noise.table")),
       h("thead", {}, h("tr", {}, [t("public.square"), "Lden", t("public.lday"), t("public.levening"), t("public.lnight")].map((words) => h("th", { scope: "col" }, words)))), h("tbody", {}, rows))));
 }
