@@ -190,8 +190,9 @@ async def serving(config: HubConfig) -> AsyncIterator[tuple[web.Application, int
     # Bodies stay as they were signed; nothing that a stranger compressed is ever opened.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0, handle_signals=False)
     door = app[DOOR]
-    await runner.setup()
     try:
+        # Inside: what had begun when a later part could not is ended in order.
+        await runner.setup()
         site = DoorSite(
             runner,
             door,

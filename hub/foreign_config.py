@@ -65,7 +65,7 @@ class Foreign(Struct, frozen=True, forbid_unknown_fields=True):
 
     sensor: SensorId
     kind: Literal["frigate", "onvif", "json"]
-    map: Annotated[tuple[Rule, ...], Meta(min_length=1, max_length=100)]
+    map: tuple[Rule, ...]
     topic: str = ""
     """Frigate: "frigate/events". ONVIF: the topic prefix that was set in the camera. Generic JSON: the whole topic;
     none where it comes by HTTP alone."""
@@ -94,6 +94,8 @@ class Foreign(Struct, frozen=True, forbid_unknown_fields=True):
         """The index of the rule (-1: the table itself) and what is wrong with it; None where nothing is."""
         if WILD & set(self.topic) or self.topic.startswith(("$", "tocsin/")):
             return -1, f"`topic` {self.topic!r} is not one sensor's own: name it without + and #, outside tocsin/"
+        if not self.map:
+            return -1, "without a `[[foreign.map]]` nothing of it is understood"
         if self.kind != "json" and not self.topic:
             return -1, f"a {self.kind} sensor speaks over MQTT: give its `topic`"
         if self.kind == "frigate" and not self.name:

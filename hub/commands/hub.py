@@ -23,7 +23,16 @@ EPILOG = """
 Examples:\n
   tocsin hub                                on http://127.0.0.1:8400, statistics only\n
   tocsin hub --config /etc/tocsin.toml      with your own configuration\n
-  tocsin hub --check --config tocsin.toml   say whether the configuration is sound, and stop
+  tocsin hub --check --config tocsin.toml   say whether the configuration is sound, and stop\n\n
+Several hubs of one city (each its own name, all one state and one log; one works, another takes over within 5 s):\n
+  state_url = "postgresql://tocsin@db/tocsin"\n
+  \\[log]  url = "nats://nats:4222"  username = "tocsin"  password_file = "/run/secrets/nats_password"\n
+  \\[cluster]  name = "hub-1"\n\n
+Foreign sensors (kind frigate, onvif or json; first `tocsin sensors add cam-7 --kind camera --at ...`):\n
+  \\[\\[foreign]]  sensor = "cam-7"  kind = "frigate"  topic = "frigate/events"  name = "front_door"\n
+  \\[\\[foreign.map]]  event = "intrusion"  label = "person"  zone = "yard"\n
+  kind = "onvif" maps topic = "RuleEngine/LineDetector/Crossed" with rule and state; kind = "json" maps value =\n
+  "SMOKE", also by POST /api/v1/foreign with the token of `tocsin sensors token cam-7`.
 """
 
 
