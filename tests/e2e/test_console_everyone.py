@@ -89,6 +89,17 @@ async def test_times_are_the_citys_with_their_offset_on_hover(city: Any, open_pa
     assert f"UTC+0{ahead_h}:00" in title
 
 
+async def test_after_midnight_a_date_field_begins_with_the_citys_day(city: Any, open_page: Any) -> None:
+    page = await open_page(city.url)
+    await page.wait_for_selector(".dot-live")
+    days = await page.evaluate(
+        "import(document.querySelector('script[type=module]').src.replace('app.js', 'format.js'))"
+        ".then(({ isoDay, setClock }) => ['Europe/Paris', 'Europe/London', 'Pacific/Honolulu']"
+        ".map((zone) => { setClock(zone, 0); return isoDay(Date.UTC(2026, 10, 22, 23, 15) * 1000); }))"
+    )
+    assert days == ["2026-11-23", "2026-11-22", "2026-11-22"]
+
+
 async def _other_background(page: Any, before: str) -> bool:
     """True once the page is drawn in another colour; a switched theme may take a moment on a busy machine."""
     for _ in range(50):

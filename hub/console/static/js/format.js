@@ -48,6 +48,12 @@ export function offset(us) {
   return whole(us).split(" ").pop();
 }
 
+/** "2026-11-22": the day in the city, as a date field takes it. */
+export function isoDay(us) {
+  const parts = new Intl.DateTimeFormat("en", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" }).formatToParts(us / 1000);
+  return ["year", "month", "day"].map((name) => parts.find((part) => part.type === name).value).join("-");
+}
+
 /** "22 Nov": for lists, where the room is short. */
 export function shortDay(us) {
   return date(us, { day: "numeric", month: "short" });

@@ -3,7 +3,7 @@
 import { api } from "../api.js";
 import { ground } from "../basemap.js";
 import { h } from "../dom.js";
-import { number } from "../format.js";
+import { isoDay, now, number } from "../format.js";
 import { circle } from "../geometry.js";
 import { state } from "../state.js";
 import { t } from "../words.js";
@@ -55,7 +55,7 @@ export const calendar = {
     map = null;
     zones = declarations.filter((one) => ["now", "ahead"].includes(one.state) && one.zone.length);
     this.sensors = sensors;
-    const today = new Date().toISOString().slice(0, 10);
+    const today = isoDay(now());
     const order = ["now", "ahead", "over", "ended"];
     const sorted = [...declarations].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state));
     const radius = choice("radius", [["0", t("calendar.whole")], ...RADII_M.map((metres) => [String(metres), t("calendar.radius", { metres })])], "60");
