@@ -25,7 +25,7 @@ from sensors.camera.scene import LOG_OFFSET as _OFFSET
 from sensors.camera.scene import LOG_SCALE as _SCALE
 from sensors.camera.scene import log_brightness
 
-_EVERY_S: Final = 0.39
+_EVERY_S: Final = 0.78
 _CELL: Final = 10
 """Pixels of 160: a sixteenth of the picture's width."""
 _LINES: Final = 900.0
@@ -38,7 +38,7 @@ _LIGHTER: Final = 4.0
 _BRIGHT: Final = 120.0
 """Log brightness (grey 177) above which a little more sun takes the lines away: a white wall, the sky."""
 _WINDOW_S: Final = 5.0
-_LEAST_LOOKS: Final = 8
+_LEAST_LOOKS: Final = 5
 _MOSTLY: Final = 0.6
 _WAVERS: Final = 0.04
 """Standard deviation over the window of the share that is left: a stain on the lens does not drift."""
@@ -64,7 +64,7 @@ class Plume:
 
 
 class Smoke:
-    """Watches one zone; asked at every moment, looks a few times a second."""
+    """Watches one zone; asked at every moment, looks about once a second."""
 
     def __init__(self, mask: ZoneMask) -> None:
         self._mask = mask
