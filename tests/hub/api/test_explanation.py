@@ -33,8 +33,8 @@ EVIDENCE = (
         ),
         (
             "fr",
-            "6 des 7 capteurs à portée l'ont entendu ; les temps d'arrivée concordent à 1.8 ms; "
-            "la caméra Place X a vu des gens courir 0.9 s plus tard; "
+            "6 des 7 capteurs à portée l'ont entendu ; les temps d'arrivée concordent à 1,8 ms; "
+            "la caméra Place X a vu des gens courir 0,9 s plus tard; "
             "le capteur mic-7, à 127 m, n'a rien entendu (son bruit de fond : 71 dB(A)); "
             "le capteur mic-8, à 128 m, n'a rien entendu (son bruit de fond : 71 dB(A)); "
             "3 coups depuis un même lieu; 92 %.",
