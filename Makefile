@@ -1,7 +1,7 @@
 # Every target sets itself up: the virtual environment follows pyproject.toml and constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS ?= mic,camera,hub,grafana,dev
+EXTRAS ?= mic,camera,hub,cluster,grafana,dev
 
 .PHONY: setup demo test check format bench soak fuzz night grafana-types recogniser clean
 

@@ -28,10 +28,11 @@ from hub.access.guard import now_us
 from hub.access.limits import REFUSALS
 from hub.access.rules import rule_of
 from hub.api.status import VERSION
+from hub.ingest.adapters.intake import CONTENT
 from hub.ingest.lease import WAITING
 from hub.ingest.mqtt import MQTT
 from hub.ingest.routes import REFUSED
-from hub.keys import ENGINE, GATE, LISTENERS, LOG, MENDINGS, OUTBOX, REGISTRY, RUNNER, STORE
+from hub.keys import ENGINE, GATE, LISTENERS, LOG, MENDINGS, OUTBOX, OWNERSHIP, REGISTRY, RUNNER, STORE
 from hub.policy.profiles import MODES
 from hub.sinks.context import INFLUX
 from hub.store import StoreBusy
@@ -135,6 +136,8 @@ def _memory(app: web.Application) -> Iterator[Metric]:
         "route", "method", "status",
     )  # fmt: skip
     yield counter("tocsin_http_refusals", "Requests refused", _of(app[REFUSALS]), "code")
+    passed_over = _of(app[CONTENT])
+    yield counter("tocsin_foreign_fields_unread", "Fields of foreign sensors, passed over", passed_over, "field")
     yield counter("tocsin_messages_refused", "Messages refused at intake", _of(app[REFUSED]), "code")
     yield counter("tocsin_gate_refusals", "Messages that the profile does not allow", _of(app[GATE].refused), "code")
     door = app[DOOR]
@@ -160,6 +163,8 @@ def _memory(app: web.Application) -> Iterator[Metric]:
     mended = len(app[MENDINGS].all)
     yield counter("tocsin_databases_mended", "Damages of the disk that were mended since the start", _one(mended))
     yield counter("tocsin_log_syncs", "Transactions synced to disk since the start", _one(health.groups))
+    owned = app[OWNERSHIP].owns
+    yield gauge("tocsin_city_owned", "1 while this hub, of one or several, works on the city", _one(owned))
     runner = app[RUNNER]
     yield gauge("tocsin_fusion_up", "1 while fusion runs", _one(not runner.trouble()))
     yield counter("tocsin_fusion_failures", "Times that fusion had to begin again", _one(runner.failures))

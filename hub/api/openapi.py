@@ -22,6 +22,7 @@ from hub.access.routes import json_response
 from hub.access.rules import OPERATIONS, ORIGIN, PUBLIC, SENSOR, SIGNED, rule_of
 from hub.api.reading import REASONS
 from hub.api.status import VERSION
+from hub.ingest.adapters.intake import Understood
 from hub.ingest.enrolment import Enrolled, Enrolment, Rotation
 from hub.ingest.lease import Lease
 from hub.ingest.routes import Taken
@@ -45,6 +46,7 @@ BODIES: Final[dict[tuple[str, str], type[Struct]]] = {
 
 ANSWERS: Final[dict[tuple[str, str], type[Struct]]] = {
     ("POST", "/api/v1/ingest"): Taken,
+    ("POST", "/api/v1/foreign"): Understood,
     ("GET", "/api/v1/lease"): Lease,
     ("POST", "/api/v1/enrol"): Enrolled,
 }

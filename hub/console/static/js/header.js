@@ -23,8 +23,9 @@ export class Header {
     this.bar = h("div", { class: "head" }, this.title, this.ways, this.mode, h("div", { class: "head-end" }, this.connection, this.clock, this.tools));
     this.band = h("p", { class: "hatched band site-band", hidden: true });
     this.lost = h("p", { class: "lost", role: "alert", hidden: true });
+    this.mended = h("p", { class: "mended-band", role: "status", hidden: true });
     this.drill = h("p", { class: "drill-band", role: "status", hidden: true });
-    this.element = h("header", { class: "top" }, this.bar, this.drill, this.band, this.lost);
+    this.element = h("header", { class: "top" }, this.bar, this.drill, this.band, this.mended, this.lost);
     state.addEventListener("status", () => this.draw());
     state.addEventListener("connection", () => this.#connection());
     watchSound(() => this.#tools());
@@ -40,6 +41,8 @@ export class Header {
       status.mode_word ? t("mode.is", { mode: status.mode_word }) : t(`mode.${status.mode}`)));
     this.band.hidden = !status.exercise;
     this.band.textContent = status.exercise ? t("exercise.site") : "";
+    this.mended.hidden = !status.mended?.length;
+    say(this.mended, (status.mended ?? []).map((one) => one.text).join(" "));
     this.#drill(status.drill);
     this.#ways();
     this.#tools();
