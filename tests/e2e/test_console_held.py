@@ -62,7 +62,7 @@ async def test_a_row_that_is_pressed_is_the_row_that_opens(city: Any, open_page:
     await revise(city, page, age_s=5.0, probability=0.4)
     await page.mouse.up()
     await page.wait_for_url(f"**/incidents/{shot.id}")
-    await page.wait_for_selector(".facts:has-text('0.40')")
+    await page.wait_for_selector(".facts:has-text('40\N{NO-BREAK SPACE}%')")
 
 
 async def test_a_pin_on_the_map_that_is_pressed_opens(city: Any, open_page: Any) -> None:

@@ -107,7 +107,7 @@ async def test_a_revision_that_arrives_while_one_confirms_is_looked_at_first(cit
     await page.wait_for_selector("text=The incident changed while you looked")
     await page.keyboard.press("Enter")
     assert await city.state(shot) == "open"
-    assert "0.40" in await page.inner_text(".facts")
+    assert "40 %" in unbroken(await page.inner_text(".facts"))
 
 
 async def test_the_queue_is_in_order_of_arrival_and_unsure_leaves_it(city: Any, open_page: Any) -> None:
