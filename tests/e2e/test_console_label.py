@@ -92,7 +92,7 @@ async def test_the_camera_reads_the_label_in_the_page_and_keeps_and_sends_nothin
     # Its own files and the health of the sensor that was found: nothing goes up, nothing goes elsewhere.
     assert {method for method, _ in asked} <= {"GET"}
     assert all(url.startswith((f"{street.url}/assets/", f"{street.url}/api/v1/sensors")) for _, url in asked)
-    await page.wait_for_function("document.querySelector('video').srcObject === null")
+    await page.wait_for_function("() => document.querySelector('video').srcObject === null")
     assert await page.evaluate("Object.keys(localStorage).filter((name) => !name.startsWith('tocsin.'))") == []
     assert await page.evaluate("localStorage.getItem('tocsin.pending')") is None
 
@@ -108,7 +108,7 @@ async def test_the_view_of_the_camera_is_for_everyone_and_a_foreign_code_is_told
     await page.screenshot(path=pictures / "technician-scan-390.png")
     await page.tap("[data-action=scan-close]")
     await page.wait_for_selector("dialog.scan:not([open])", state="attached")
-    await page.wait_for_function("document.querySelector('video').srcObject === null")
+    await page.wait_for_function("() => document.querySelector('video').srcObject === null")
 
 
 async def test_where_there_is_no_camera_the_label_is_typed(street: Any, phone: Any) -> None:

@@ -61,11 +61,11 @@ export class Scanner {
     }
     try {
       const stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { facingMode: { ideal: "environment" }, width: { ideal: 1280 } } });
-      this.#stream = stream;
       if (mine !== this.#turn) {
-        this.#stop();
+        stream.getTracks().forEach((track) => track.stop()); // closed, or opened anew, while the phone asked
         return;
       }
+      this.#stream = stream;
       this.frame.hidden = false;
       this.video.srcObject = stream;
       this.torch.hidden = !stream.getVideoTracks()[0].getCapabilities?.().torch;
