@@ -120,9 +120,10 @@ def quantile(values: NDArray[np.float64], q: float, unit: str) -> Evaluated:
 
 def figures_of(outcomes: list[Outcome]) -> dict[str, Evaluated]:
     """The figures of DESIGN's location row; a burst that was not found counts in every share."""
-    errors = np.array([o.error_m for o in outcomes])
+    shots = [o for o in outcomes if o.burst.rounds]
+    errors = np.array([o.error_m for o in shots])
     found = errors[np.isfinite(errors)]
-    n = len(outcomes)
+    n = len(shots)
     others = sum(o.others for o in outcomes)
     return {
         "bursts_found": share(len(found), n),
@@ -130,11 +131,11 @@ def figures_of(outcomes: list[Outcome]) -> dict[str, Evaluated]:
         "within_25m": share(int(np.sum(errors <= 25.0)), n),
         "median_m": quantile(found, 0.5, "m"),
         "p95_m": quantile(found, 0.95, "m"),
-        "rounds_right": share(sum(o.rounds == o.burst.rounds for o in outcomes), n),
+        "rounds_right": share(sum(o.rounds == o.burst.rounds for o in shots), n),
         "false_incidents": Evaluated(
             float(others),
             "count",
-            n,
+            len(outcomes),
             max(0.0, others - 1.96 * math.sqrt(others)),
             others + 1.96 * math.sqrt(others + 1),
         ),

@@ -73,7 +73,9 @@ def bursts(folder: Path, source: str) -> Iterator[Burst]:
         ear = Ear()
     for path in tests_of(folder):
         meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
-        survey = meta["survey"]["survey_location"]
+        rounds = int(meta["survey"]["num_rounds"])
+        # Of a recording without a shot only what is wrongly told counts.
+        survey = meta["survey"]["survey_location"] if rounds else {"x": math.nan, "y": math.nan}
         weather = meta["weather"]
         speed, towards = (
             float(weather.get("speed") or 0.0),
@@ -94,7 +96,7 @@ def bursts(folder: Path, source: str) -> Iterator[Burst]:
         yield Burst(
             name=path.name,
             position=meta.get("firing_position", path.parent.name),
-            rounds=int(meta["survey"]["num_rounds"]),
+            rounds=rounds,
             east=survey["x"] - middle["x"],
             north=survey["y"] - middle["y"],
             sites=sites,

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from hub.commands._evaluate_location import figures_of, judge
+from hub.commands._location_data import bursts
 from sensors.simulator.offline import OutputError, render, windows
 from sensors.simulator.scenario import Scenario, load
 
@@ -29,6 +31,16 @@ def folder(few: Scenario, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert shares[-1] == 1.0
     assert test == out / "burst" / "test_001"
     return test
+
+
+def test_a_scenario_without_a_shot_is_evaluated_by_what_is_wrongly_told(few: Scenario, tmp_path: Path) -> None:
+    quiet = msgspec.structs.replace(few, name="quiet", event=(), duration_s=3.0)
+    render(quiet, 1, tmp_path)
+    (burst,) = bursts(tmp_path, "sound")
+    assert burst.rounds == 0
+    figures = figures_of([judge(burst)])
+    assert (figures["bursts_found"].value, figures["bursts_found"].n) == (None, 0)
+    assert (figures["false_incidents"].value, figures["false_incidents"].n) == (0.0, 1)
 
 
 def test_every_microphone_has_its_recording_and_the_shooter_his_place(few: Scenario, folder: Path) -> None:
