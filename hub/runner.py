@@ -9,7 +9,6 @@ answering while a burst is solved.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -33,7 +32,7 @@ from hub.keys import AUDIT, CONFIG, ENGINE, GATE, LOG, REGISTRY, RUNNER, STORE
 from hub.log import Entry, EventLog, LogUnavailable
 from hub.registry import Registry
 from hub.store import Store, StoreBusy
-from hub.tasks import running
+from hub.tasks import running, within
 from hub.weather import Weather, air_of
 from sensors.protocol import Detection
 
@@ -171,9 +170,7 @@ class FusionRunner:
         await self._refresh_sites()
         entries = await self._log.read(self._position, BATCH)
         if not entries and self._position >= self._saved:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._pause_s()):
-                    await self._log.wait(self._position)
+            await within(self._pause_s(), self._log.wait(self._position))
             entries = await self._log.read(self._position, BATCH)
         now_us = self._now_us()
         if now_us < self._fed_us - CLOCK_STEP_US:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -18,6 +16,7 @@ from hub.api.status import inner_view
 from hub.api.views import incident_view
 from hub.keys import LISTENERS, RUNNER, STORE
 from hub.problem import Problem
+from hub.tasks import within
 from hub.words import Language
 
 PAGE: Final = 200
@@ -114,9 +113,7 @@ async def events(request: web.Request) -> web.StreamResponse:
             if with_incidents:
                 await stream.incidents()
             await stream.status(news_only=True)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(QUIET_S):
-                    await bell.wait(heard)
+            if await within(QUIET_S, bell.wait(heard)):
                 continue
             await stream.sensors()
             quiet_rounds += 1

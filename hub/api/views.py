@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
-from pymap3d import geodetic2enu
 
+from hub.fusion.plane import Plane
 from hub.incident import Incident, Place, Site
 from hub.store import StoredIncident
 from hub.words import Language, say
@@ -44,8 +44,9 @@ def probability_word(probability: float, language: Language) -> str:
 def _from_nearest(place: Place, sites: Iterable[Site]) -> tuple[str, float, float] | None:
     """(name, distance in metres, bearing in degrees) from the nearest sensor to the place; None without sensors."""
     best: tuple[str, float, float] | None = None
+    plane = Plane.at(place.latitude, place.longitude)
     for site in sites:
-        east, north, _ = geodetic2enu(place.latitude, place.longitude, 0.0, site.latitude, site.longitude, 0.0)
+        east, north = (-float(metres) for metres in plane.metres(site.latitude, site.longitude))
         distance = math.hypot(east, north)
         if best is None or distance < best[1]:
             best = (site.id, distance, math.degrees(math.atan2(east, north)) % 360.0)

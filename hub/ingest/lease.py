@@ -9,7 +9,6 @@ signed; whoever changes it on the way changes only how long the answer takes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 from collections.abc import AsyncIterator
 from typing import Final
@@ -26,7 +25,7 @@ from hub.policy.mode import Assessment
 from hub.policy.profiles import Mode
 from hub.problem import Problem
 from hub.registry import SensorRecord
-from hub.tasks import running
+from hub.tasks import running, within
 from hub.words import say
 
 LOOK_S: Final = 1.0
@@ -95,9 +94,7 @@ class Waiting:
             older.set()
         event = self._events[sensor] = asyncio.Event()
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await event.wait()
+            await within(seconds, event.wait())
         finally:
             if self._events.get(sensor) is event:
                 del self._events[sensor]

@@ -27,6 +27,7 @@ from hub.log.interface import AppendResult, Entry, LogFull, LogHealth, LogUnavai
 from hub.log.line import ANSWER_S, ApiError, Line, answer_of, away
 from hub.log.positions import NO_MESSAGE, OTHERS_WROTE, Positions
 from hub.log.stream_config import StreamConfig
+from hub.tasks import within
 from sensors.protocol import AnyMessage, Detection
 
 OPEN_S: Final = 15.0
@@ -197,9 +198,7 @@ class JetStreamLog:
             return await self._page(after, limit)
         if self._tail_last < self._own:
             # What this hub appended is in the stream, and on its way back.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BEHIND_S):
-                    await self._reached(self._own)
+            await within(BEHIND_S, self._reached(self._own))
         if self._tail_after is None or after < self._tail_after or self._tail_last < self._own:
             return await self._page(after, limit)
         start = bisect.bisect_right(self._tail, after, key=_position)

@@ -6,7 +6,6 @@ The record and the place that was reached are one transaction: after kill -9 not
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
@@ -33,7 +32,7 @@ from hub.store import Change, Store, StoreBusy
 from hub.store.changes import committed_position
 from hub.store.engine import reading
 from hub.store.tables import COUNTER, DECISION, PURGE
-from hub.tasks import running
+from hub.tasks import running, within
 from hub.twin import Mendings
 from hub.words import say
 
@@ -141,9 +140,7 @@ class AuditFollower:
                     await self.forget(_now_us())
                     await self._audit.sign_head(_now_us())
                     head_at = time.monotonic()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(REFUSALS_EVERY_S):
-                        await self._store.bell.wait(heard)
+                await within(REFUSALS_EVERY_S, self._store.bell.wait(heard))
             except (OSError, SQLAlchemyError, StoreBusy, LeaseLost) as error:
                 log.error("audit_waits", position=position, reason=str(error).splitlines()[0])
                 await asyncio.sleep(RETRY_S)

@@ -97,17 +97,6 @@ async def test_a_consumer_waits_without_polling_and_is_woken_by_an_append(log, d
         await again
 
 
-async def test_committed_positions_are_kept_and_never_go_back(tmp_path: Path) -> None:
-    log = await EmbeddedLog.open(tmp_path / "log.sqlite")
-    assert await log.committed("fusion") == 0
-    await log.commit("fusion", 7)
-    await log.commit("fusion", 3)
-    await log.aclose()
-    again = await EmbeddedLog.open(tmp_path / "log.sqlite")
-    assert await again.committed("fusion") == 7
-    await again.aclose()
-
-
 async def test_purge_takes_what_is_old_and_behind_every_consumer(tmp_path: Path, detection, level) -> None:
     now = 1_800_000_000_000_000
     log = await EmbeddedLog.open(tmp_path / "log.sqlite", now_us=lambda: now)
